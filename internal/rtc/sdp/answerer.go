@@ -12,6 +12,7 @@ import (
 // Answerer answers the offers of one session in the order in which they arrive. It is not safe for concurrent use.
 type Answerer struct {
 	options Options
+	newSSRC func() uint32
 	version uint64            // of the last answer's o= line
 	streams map[string]stream // by mid
 }
@@ -25,7 +26,7 @@ func NewAnswerer(o Options) *Answerer {
 	if o.Video == nil {
 		o.Video = DefaultVideo()
 	}
-	return &Answerer{options: o, streams: make(map[string]stream)}
+	return &Answerer{options: o, newSSRC: randomSSRC, streams: make(map[string]stream)}
 }
 
 // Answer answers an offer. An error leaves the Answerer as it was; its text can be shown to the client's developer.
@@ -34,7 +35,10 @@ func (a *Answerer) Answer(text string, r Request) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &negotiation{offer: o, request: r, options: a.options, before: a.streams, streams: make(map[string]stream)}
+	n := &negotiation{
+		offer: o, request: r, options: a.options,
+		newSSRC: a.newSSRC, before: a.streams, streams: make(map[string]stream),
+	}
 	n.reserve()
 	n.negotiate()
 	tagged := n.tagged()
@@ -57,6 +61,7 @@ type negotiation struct {
 	offer   *offer
 	request Request
 	options Options
+	newSSRC func() uint32
 	before  map[string]stream // of earlier answers
 	streams map[string]stream // of this answer
 	taken   map[uint32]bool   // SSRCs that a new stream must not get
@@ -77,8 +82,8 @@ type result struct {
 
 func (r *result) rejected() bool { return r.audio == nil && r.video == nil }
 
-// negotiate decides every section in turn. The first live m=video section is the camera, wherever it stands: without
-// audio it has mid 0 (signaling spec 3.2).
+// negotiate decides every section in turn. The first m=video section is the camera, wherever it stands: without audio
+// it has mid 0 (signaling spec 3.2).
 func (n *negotiation) negotiate() {
 	videos, first := 0, true
 	for i, s := range n.offer.sections {
@@ -98,7 +103,7 @@ func (n *negotiation) negotiate() {
 	// The caller gets copies, so that it cannot change what is written.
 	for _, res := range n.results {
 		switch {
-		case res.audio != nil && n.answer.Audio == nil && res.msid != "":
+		case res.audio != nil && res.audio.SSRC != 0:
 			n.answer.Audio = new(*res.audio)
 		case res.video == nil:
 		case res.video.Label == "":
@@ -265,23 +270,27 @@ func (n *negotiation) keep(mid string) {
 func (n *negotiation) stream(mid string, rtx bool) stream {
 	st := n.before[mid]
 	if st.ssrc == 0 {
-		st.ssrc = n.newSSRC()
+		st.ssrc = n.freeSSRC()
 	}
 	if st.rtx == 0 && rtx {
-		st.rtx = n.newSSRC()
+		st.rtx = n.freeSSRC()
 	}
 	n.streams[mid] = st
 	return st
 }
 
-// newSSRC makes a random number that nothing on the transport has.
-func (n *negotiation) newSSRC() uint32 {
+// freeSSRC makes a number that nothing on the transport has.
+func (n *negotiation) freeSSRC() uint32 {
 	for {
-		var b [4]byte
-		rand.Read(b[:]) // never fails (crypto/rand)
-		if ssrc := binary.BigEndian.Uint32(b[:]); !n.taken[ssrc] {
+		if ssrc := n.newSSRC(); !n.taken[ssrc] {
 			n.taken[ssrc] = true
 			return ssrc
 		}
 	}
+}
+
+func randomSSRC() uint32 {
+	var b [4]byte
+	rand.Read(b[:]) // never fails (crypto/rand)
+	return binary.BigEndian.Uint32(b[:])
 }

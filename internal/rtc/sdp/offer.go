@@ -83,7 +83,11 @@ func parseOffer(text string) (*offer, error) {
 		}
 	}
 	for _, m := range d.MediaDescriptions {
-		o.sections = append(o.sections, parseSection(m))
+		s := parseSection(m)
+		if !s.repeatable() {
+			return nil, fmt.Errorf("sdp: offer has a malformed m= line: section %d", len(o.sections)+1)
+		}
+		o.sections = append(o.sections, s)
 	}
 	return o, o.findLive()
 }
@@ -126,6 +130,13 @@ func parseSection(m *psdp.MediaDescription) *section {
 	}
 	s.live = s.live && strings.HasSuffix(s.proto, "RTP/SAVPF") && (s.kind == "audio" || s.kind == "video")
 	return s
+}
+
+// repeatable says whether the m= line is made of tokens, since an answer repeats it.
+func (s *section) repeatable() bool {
+	words := append([]string{s.kind}, s.formats...)
+	words = append(words, strings.Split(s.proto, "/")...)
+	return len(s.formats) > 0 && !slices.ContainsFunc(words, func(w string) bool { return !isToken(w) })
 }
 
 // add takes one attribute line into the section; lines that no answer depends on are passed over.

@@ -11,11 +11,11 @@ const maxLayers = 6
 
 // sources are the lines of a section that name what the client sends in it.
 type sources struct {
-	ssrcs  []uint32            // of a=ssrc, in order, without repeats
-	groups map[string][]uint32 // the first a=ssrc-group:SIM
-	rtx    map[uint32]uint32   // a=ssrc-group:FID: media to retransmission
-	rids   []string            // of a=rid:… send, in order
-	layers []Layer             // of a=simulcast:send, in order
+	ssrcs     []uint32          // of a=ssrc, in order, without repeats
+	simulcast []uint32          // the first a=ssrc-group:SIM
+	rtx       map[uint32]uint32 // a=ssrc-group:FID: media to retransmission
+	rids      []string          // of a=rid:… send, in order
+	layers    []Layer           // of a=simulcast:send, in order
 }
 
 // add takes one a=ssrc, a=ssrc-group, a=rid or a=simulcast line.
@@ -57,8 +57,8 @@ func (s *sources) addGroup(semantics string, members []string) {
 			s.rtx = make(map[uint32]uint32)
 		}
 		s.rtx[ssrcs[0]] = ssrcs[1]
-	case semantics == "SIM" && len(ssrcs) > 0 && s.groups == nil:
-		s.groups = map[string][]uint32{semantics: ssrcs}
+	case semantics == "SIM" && s.simulcast == nil:
+		s.simulcast = ssrcs
 	}
 }
 
@@ -81,8 +81,8 @@ func (s *sources) encodings() []Layer {
 	if len(s.rids) > 0 {
 		return s.ridLayers()
 	}
-	primary := s.groups["SIM"]
-	if primary == nil {
+	primary := s.simulcast
+	if len(primary) == 0 {
 		primary = s.first()
 	}
 	layers := make([]Layer, 0, len(primary))
