@@ -20,6 +20,8 @@ const mismatch = "The request signature we calculated does not match the signatu
 type Verifier struct {
 	mu   sync.RWMutex
 	keys map[scope][]byte
+
+	buffers sync.Pool // *[]byte, for canonical requests
 }
 
 // scope is what a signing key is derived from. The secret is a part of it, so
@@ -29,8 +31,6 @@ type scope struct{ secret, date, region, service string }
 // maxKeys bounds the memory for derived keys; region and service are the
 // client's free choice.
 const maxKeys = 1024
-
-var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // Verify checks s, the signature of r, with the secret of its access key. body
 // is the whole body; now is real time. The error is an *Error. The comparison
@@ -51,12 +51,12 @@ func (v *Verifier) Verify(r *http.Request, s *Signature, body []byte, secret str
 	}
 	key := v.signingKey(scope{secret, s.Date, s.Region, s.Service})
 	path := rawPath(r)
-	if subtle.ConstantTimeCompare(given, s.compute(r, path, body, key)) == 1 {
+	if subtle.ConstantTimeCompare(given, v.compute(s, r, path, body, key)) == 1 {
 		return nil
 	}
 	// Some clients remove empty and dot segments before signing, others sign
 	// the path as it is sent. Both mean the same request to them.
-	if clean := normalize(path); clean != path && subtle.ConstantTimeCompare(given, s.compute(r, clean, body, key)) == 1 {
+	if clean := normalize(path); clean != path && subtle.ConstantTimeCompare(given, v.compute(s, r, clean, body, key)) == 1 {
 		return nil
 	}
 	return invalid(mismatch)
@@ -86,9 +86,12 @@ func hasName(list, name string) bool {
 // compute returns the signature that r should have:
 //
 //	StringToSign = algorithm \n time \n date/region/service/aws4_request \n hex(sha256(CanonicalRequest))
-func (s *Signature) compute(r *http.Request, path string, body, key []byte) []byte {
-	buf := buffers.Get().(*[]byte)
-	defer buffers.Put(buf)
+func (v *Verifier) compute(s *Signature, r *http.Request, path string, body, key []byte) []byte {
+	buf, ok := v.buffers.Get().(*[]byte)
+	if !ok {
+		buf = new([]byte)
+	}
+	defer v.buffers.Put(buf)
 	b := s.appendCanonicalRequest((*buf)[:0], r, path, sha256.Sum256(body))
 	canonical := sha256.Sum256(b)
 	b = append(b[:0], algorithm+"\n"...)
