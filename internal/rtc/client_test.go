@@ -95,6 +95,7 @@ func newClient(t testing.TB, config webrtc.Configuration, change ...func(*webrtc
 	se.SetIncludeLoopbackCandidate(true)
 	se.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
 	se.SetICETimeouts(5*time.Second, 10*time.Second, 500*time.Millisecond)
+	se.SetRelayAcceptanceMinWait(0)
 	for _, fn := range change {
 		fn(&se)
 	}
