@@ -97,6 +97,7 @@ type missing struct {
 
 type missingPacket struct {
 	ext   uint64
+	shown uint64 // number of the packet that showed the gap
 	since time.Duration
 	asked time.Duration
 	tries uint8
@@ -105,7 +106,7 @@ type missingPacket struct {
 // Bounds of asking for lost packets.
 const (
 	maxMissing     = 256
-	reorderPackets = 3                     // newer packets after which a gap counts as loss
+	reorderPackets = 2                     // further packets after which a gap counts as loss
 	reorderTime    = 10 * time.Millisecond // or the time after which it does
 	nackCheck      = 5 * time.Millisecond
 	nackTries      = 8
@@ -121,7 +122,7 @@ func (m *missing) gap(from, to uint64, at time.Duration) bool {
 		return false
 	}
 	for ext := from; ext < to; ext++ {
-		m.packets = append(m.packets, missingPacket{ext: ext, since: at})
+		m.packets = append(m.packets, missingPacket{ext: ext, shown: to, since: at})
 	}
 	return true
 }
@@ -176,7 +177,7 @@ func (m *missing) due(dst []uint16, highest uint64, at time.Duration) (seqs []ui
 		case p.tries >= nackTries || at-p.since > nackGiveUp:
 			gaveUp = true
 			continue
-		case p.tries == 0 && (highest-p.ext >= reorderPackets || at-p.since >= reorderTime),
+		case p.tries == 0 && (highest-p.shown >= reorderPackets || at-p.since >= reorderTime),
 			p.tries > 0 && at-p.asked >= retry:
 			p.tries++
 			p.asked = at

@@ -361,3 +361,10 @@ func TestForward_CodecSwitch(t *testing.T) {
 		}
 	})
 }
+
+func numbers(packets []rtp.Packet) (seqs []uint16) {
+	for _, p := range packets {
+		seqs = append(seqs, p.SequenceNumber)
+	}
+	return seqs
+}
