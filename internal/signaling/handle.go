@@ -107,11 +107,15 @@ func (c *client) handleJoin(j *frame.Join) {
 func (c *client) joinOptions(j *frame.Join) conference.JoinOptions {
 	d := j.GetClientDetails()
 	clip := c.server.clip
+	adaption := uint32(0) // the getter would give DEFAULT for an absent field
+	if j.ServerSideNetworkAdaption != nil {
+		adaption = uint32(max(0, j.GetServerSideNetworkAdaption()))
+	}
 	return conference.JoinOptions{
 		AudioSessionID:      j.GetAudioSessionId(),
 		ExcludeSelfContent:  j.GetFlags()&uint32(frame.JoinFlag_EXCLUDE_SELF_CONTENT_IN_INDEX) != 0,
 		NoPeriodicKeyframes: j.GetDisablePeriodicKeyframeRequestOnContentSender(),
-		ServerSideAdaption:  uint32(max(0, j.GetServerSideNetworkAdaption())),
+		ServerSideAdaption:  adaption,
 		RemoteAddress:       c.remote,
 		ClientName:          clip(strings.TrimSpace(d.GetClientSource() + " " + d.GetChimeSdkVersion())),
 		ClientInfo:          clip(strings.TrimSpace(fmt.Sprint(d.GetPlatformName(), " ", d.GetPlatformVersion(), " ", d.GetOsName(), " ", d.GetOsVersion()))),
