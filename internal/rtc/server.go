@@ -5,10 +5,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -80,10 +80,10 @@ func Listen(c Config) (*Server, error) {
 	}
 	s := &Server{
 		log: c.Log, udp: udp, tcp: tcp, cert: cert, print: print, tables: newTables(), start: time.Now(),
-		addr: udp.LocalAddr().(*net.UDPAddr).AddrPort(),
+		addr: addrPortOf(udp.LocalAddr()),
 	}
 	if s.log == nil {
-		s.log = slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelError + 1}))
+		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.pion = pionLog{s.log}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -95,15 +95,15 @@ func Listen(c Config) (*Server, error) {
 }
 
 func (s *Server) setUp(c Config) (err error) {
-	if s.own, err = ownAddresses(c.Advertise, s.addr); err != nil {
+	advertised, err := resolve(c.Advertise, s.addr)
+	if err != nil {
 		return err
-	}
-	advertised := s.own
-	if len(c.Advertise) > 0 && len(s.own) > 1 {
-		advertised = s.own[:len(s.own)-1]
 	}
 	for _, a := range advertised {
 		s.local = append(s.local, sdp.Candidate{Address: a.Addr().String(), Port: a.Port()})
+	}
+	if s.own = advertised; !slices.Contains(s.own, s.addr) {
+		s.own = append(s.own, s.addr)
 	}
 	if s.in, err = newInbox(s.udp); err != nil {
 		return err
@@ -149,40 +149,30 @@ func bindPair(a *net.UDPAddr) (*net.UDPConn, net.Listener, error) {
 	}
 }
 
-// ownAddresses are the advertised addresses and, last, the bound one if it is not among them.
-func ownAddresses(advertise []string, bound netip.AddrPort) ([]netip.AddrPort, error) {
-	var own []netip.AddrPort
-	add := func(ip netip.Addr) {
-		a := netip.AddrPortFrom(ip.Unmap(), bound.Port())
-		for _, o := range own {
-			if o == a {
-				return
-			}
-		}
-		own = append(own, a)
+// resolve turns the advertised hosts into addresses of the socket's family, without repetition; none is the bound one.
+func resolve(hosts []string, bound netip.AddrPort) ([]netip.AddrPort, error) {
+	if len(hosts) == 0 {
+		return []netip.AddrPort{bound}, nil
 	}
-	for _, host := range advertise {
-		if ip, err := netip.ParseAddr(host); err == nil {
-			add(ip)
-			continue
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-		cancel()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	var found []netip.AddrPort
+	for _, host := range hosts {
+		ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host) // an address stands for itself
 		if err != nil {
 			return nil, fmt.Errorf("rtc: advertised address %q: %w", host, err)
 		}
 		for _, ip := range ips {
-			if ip.Unmap().Is4() == bound.Addr().Unmap().Is4() { // the socket speaks one family
-				add(ip)
+			a := netip.AddrPortFrom(ip.Unmap(), bound.Port())
+			if a.Addr().Is4() == bound.Addr().Is4() && !slices.Contains(found, a) {
+				found = append(found, a)
 			}
 		}
 	}
-	if len(advertise) > 0 && len(own) == 0 {
-		return nil, fmt.Errorf("rtc: none of the advertised addresses %v is of the family of %v", advertise, bound.Addr())
+	if len(found) == 0 {
+		return nil, fmt.Errorf("rtc: none of the advertised addresses %v is of the family of %v", hosts, bound.Addr())
 	}
-	add(bound.Addr())
-	return own, nil
+	return found, nil
 }
 
 // Addr is the address of the UDP socket, and of TURN's TCP listener.

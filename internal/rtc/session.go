@@ -28,6 +28,9 @@ const (
 	// pairs may nominate both in turn, and the path would flip with each check.
 	returnDamping = 5 * time.Second
 	returnSilence = time.Second
+	// A path this silent is given up for any address that is heard: a client that was moved by its NAT does not know,
+	// and some nominate only once.
+	deadPath = 4 * time.Second
 )
 
 // Reasons given to Handler.Gone.
@@ -166,7 +169,7 @@ func (s *Session) heardCheck(src source, nominate bool, now time.Time) *endpoint
 		s.path.Store(ep)
 		s.trace.Step("ice-first-binding", "from", src.addr.String(), "relayed", src.peer != nil)
 		s.begin()
-	case nominate && cur != ep && s.mayMove(cur, ep, at):
+	case cur != ep && s.mayMove(cur, ep, nominate, at):
 		cur.left = at
 		s.path.Store(ep)
 		s.trace.Step("path-moved", "from", cur.addr.String(), "to", ep.addr.String(), "relayed", src.peer != nil)
@@ -179,12 +182,16 @@ func (s *Session) heardCheck(src source, nominate bool, now time.Time) *endpoint
 	return ep
 }
 
-// mayMove damps the flapping of a path between two addresses that are nominated in turn.
-func (s *Session) mayMove(cur, next *endpoint, at int64) bool {
-	if !s.nominated || next.left == 0 || at-next.left >= int64(returnDamping) {
+// mayMove says whether a check moves the path. It damps the flapping between two addresses that are nominated in turn.
+func (s *Session) mayMove(cur, next *endpoint, nominate bool, at int64) bool {
+	silence := at - cur.heard.Load()
+	switch {
+	case !nominate:
+		return silence >= int64(deadPath)
+	case !s.nominated || next.left == 0 || at-next.left >= int64(returnDamping):
 		return true
 	}
-	return at-cur.heard.Load() >= int64(returnSilence)
+	return silence >= int64(returnSilence)
 }
 
 // begin starts the handshake once there are a path and a remote side.

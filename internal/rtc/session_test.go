@@ -1,11 +1,21 @@
 package rtc
 
 import (
+	"crypto"
+	"errors"
+	"net"
+	"net/netip"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+
+	"github.com/carillon-rtc/carillon/internal/rtc/sdp"
+	"github.com/carillon-rtc/carillon/internal/trace"
 )
 
 func TestSession_Direct(t *testing.T) {
@@ -61,4 +71,151 @@ func TestSession_WeAreDTLSClient(t *testing.T) {
 	c.answer(t, sess.Local(), "active")
 	wait(t, "connected", h.connected)
 	talk(t, s, sess, h, c)
+}
+
+func TestSession_WrongFingerprint(t *testing.T) {
+	for _, setup := range []string{"actpass", "passive"} {
+		t.Run(setup, func(t *testing.T) {
+			s := startServer(t)
+			c := newClient(t, webrtc.Configuration{})
+			rec := trace.NewRecorder(discard)
+			h := newHeard()
+			sess, err := s.NewSession(h, WithTrace(rec.For("m", "a")))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := c.remote()
+			r.Setup = setup
+			r.Fingerprint = fingerprint(crypto.SHA256, []byte("another certificate"))
+			if err := sess.SetRemote(r); err != nil {
+				t.Fatal(err)
+			}
+			c.answer(t, sess.Local(), map[string]string{"actpass": "passive", "passive": "active"}[setup])
+			if reason := wait(t, "gone", h.gone); reason != ReasonDTLSFailed {
+				t.Errorf("gone: %s", reason)
+			}
+			if st := s.Stats(); st.HandshakeFailures != 1 || st.Handshakes != 0 {
+				t.Errorf("stats %+v", st)
+			}
+			select {
+			case <-h.connected:
+				t.Error("connected")
+			default:
+			}
+			if err := sess.WriteRTP(&rtp.Header{Version: 2}, nil); !errors.Is(err, ErrNotConnected) {
+				t.Errorf("WriteRTP: %v", err)
+			}
+			var names []string
+			for _, st := range rec.Steps("m", "a") {
+				names = append(names, st.Name)
+			}
+			if got := strings.Join(names, " "); !strings.Contains(got, "ice-first-binding") || !strings.HasSuffix(got, "dtls-failed gone") {
+				t.Errorf("trace: %s", got)
+			}
+		})
+	}
+}
+
+func TestSession_RemoteIsFixed(t *testing.T) {
+	s := idleServer(t)
+	sess, err := s.NewSession(newHeard())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := sdp.Remote{Ufrag: "u", Pwd: "p", FingerprintAlgorithm: "sha-256", Fingerprint: "AA", Setup: "actpass"}
+	for i, change := range []func(){func() {}, func() {}, func() { r.Setup = "active" }} {
+		change()
+		if err := sess.SetRemote(r); err != nil {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+	r.Fingerprint = "BB"
+	if err := sess.SetRemote(r); !errors.Is(err, ErrRemoteChanged) {
+		t.Errorf("another fingerprint: %v", err)
+	}
+	r.FingerprintAlgorithm = "md5"
+	if err := sess.SetRemote(r); err == nil {
+		t.Error("md5 was accepted")
+	}
+}
+
+// TestSession_AddressChange puts a NAT between client and server that gives the client another port in mid-call.
+func TestSession_AddressChange(t *testing.T) {
+	s := startServer(t)
+	nat := newNAT(t, s.Addr())
+	c := newClient(t, webrtc.Configuration{})
+	h := newHeard()
+	sess, err := s.NewSession(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sess.SetRemote(c.remote()); err != nil {
+		t.Fatal(err)
+	}
+	local := sess.Local()
+	local.Candidates[0].Port = addressOf(nat.inside).Port()
+	c.answer(t, local, "passive")
+	wait(t, "connected", h.connected)
+	talk(t, s, sess, h, c)
+	before := sess.path.Load().addr
+	nat.rebind(t)
+	eventually(t, "the path has moved", func() bool { return sess.path.Load().addr != before })
+	for len(h.rtp) > 0 {
+		<-h.rtp
+	}
+	for len(c.rtp) > 0 {
+		<-c.rtp
+	}
+	_ = c.track.WriteRTP(&rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: 1000, Timestamp: 5}, Payload: []byte("again")})
+	if p := wait(t, "RTP at the server", h.rtp); string(p.Payload) != "again" {
+		t.Errorf("server got %q", p.Payload)
+	}
+	_ = sess.WriteRTP(&rtp.Header{Version: 2, PayloadType: 111, SequenceNumber: 1000, SSRC: serverSSRC}, []byte("too"))
+	s.Flush()
+	if p := wait(t, "RTP at the client", c.rtp); string(p.Payload) != "too" {
+		t.Errorf("client got %q", p.Payload)
+	}
+}
+
+// nat forwards one client to a server from a port of its own.
+type nat struct {
+	inside  *net.UDPConn
+	server  *net.UDPAddr
+	outside atomic.Pointer[net.UDPConn]
+	client  atomic.Pointer[net.UDPAddr]
+}
+
+func newNAT(t testing.TB, server netip.AddrPort) *nat {
+	n := &nat{inside: udpSocket(t), server: net.UDPAddrFromAddrPort(server)}
+	n.rebind(t)
+	go func() {
+		buf := make([]byte, 2048)
+		for {
+			k, from, err := n.inside.ReadFromUDP(buf)
+			if err != nil {
+				return
+			}
+			n.client.Store(from)
+			_, _ = n.outside.Load().WriteToUDP(buf[:k], n.server)
+		}
+	}()
+	return n
+}
+
+// rebind takes another port; the old one is dead.
+func (n *nat) rebind(t testing.TB) {
+	out := udpSocket(t)
+	if old := n.outside.Swap(out); old != nil {
+		_ = old.Close()
+	}
+	go func() {
+		buf := make([]byte, 2048)
+		for {
+			k, err := out.Read(buf)
+			if err != nil {
+				return
+			}
+			_, _ = n.inside.WriteToUDP(buf[:k], n.client.Load())
+		}
+	}()
 }
