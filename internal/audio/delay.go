@@ -25,7 +25,10 @@ type delay struct {
 	known     bool
 	base      [2]int64 // smallest transit: of the running window, of the one before
 	windowEnd int64
-	late      [delayBins]float32 // share of packets by how late they came
+	late      [delayBins]float32 // packets by how late they came, newer ones weighing more
+	weight    float32            // of the next packet
+	total     float32            // sum of late
+	since     uint8              // packets since target was worked out
 	atLeast   int64              // floor of target, raised while FEC is of use
 	target    int64              // how long after its best arrival a packet is due
 }
@@ -40,20 +43,34 @@ func (d *delay) observe(transit, now int64) {
 		d.known = true
 		d.base = [2]int64{transit, transit}
 		d.windowEnd = now + baseWindow
-		d.late[1] = 1 // begin with a guess of 10 to 20 ms
+		d.late[1], d.total, d.weight = 1, 1, delayForget // begin with a guess of 10 to 20 ms
 	case now >= d.windowEnd:
 		d.base[1], d.base[0] = d.base[0], transit
 		d.windowEnd = now + baseWindow
 	}
 	d.base[0] = min(d.base[0], transit)
 	bin := int(min((transit-d.best())/delayBin, int64(delayBins-1)))
-	for i := range d.late {
-		d.late[i] -= d.late[i] * delayForget
+	d.weight *= 1 / (1 - delayForget) // the same as making all others lighter
+	d.late[bin] += d.weight
+	d.total += d.weight
+	if d.since++; d.since >= 8 || int64(bin+2)*delayBin > d.target {
+		d.since = 0
+		d.settle()
 	}
-	d.late[bin] += delayForget
-	missed := float32(0)
-	for bin = delayBins - 1; bin > 0; bin-- {
-		if missed += d.late[bin]; missed > delayMiss {
+}
+
+// settle works the target out anew.
+func (d *delay) settle() {
+	if d.weight > 1e20 { // far from the end of the range
+		for i := range d.late {
+			d.late[i] /= d.weight
+		}
+		d.total /= d.weight
+		d.weight = 1
+	}
+	bin, missed := delayBins-1, float32(0)
+	for ; bin > 0; bin-- {
+		if missed += d.late[bin]; missed > delayMiss*d.total {
 			break
 		}
 	}

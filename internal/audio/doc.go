@@ -19,9 +19,9 @@
 //
 // A listener that changes streams must not hear a click. An Opus decoder
 // depends on its past, so a private encoder starts as a copy of the encoder
-// that its listener has been hearing, and the first shared packet after a
-// return is coded without prediction from those before it. In between, a
-// talker keeps its private stream for a second of silence.
+// that its listener has been hearing. The way back leads through a second of
+// silence of its own, after which both mixes are the same. A packet with
+// newcomers among its listeners is coded without prediction from its past.
 //
 // # Goroutines
 //

@@ -2,6 +2,7 @@ package audio
 
 import (
 	"log/slog"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -21,7 +22,7 @@ const (
 
 // EngineConfig is how an engine works. Zero values mean the defaults.
 type EngineConfig struct {
-	// Flush is called after each tick, for sinks that collect packets. May be nil.
+	// Flush is called once after each tick, for sinks that collect packets. May be nil.
 	Flush func()
 	// Log gets the rare news; nil for none.
 	Log *slog.Logger
@@ -73,9 +74,12 @@ type Engine struct {
 	stop    chan struct{}
 	done    sync.WaitGroup
 
-	// The rest belongs to the ticking goroutine.
+	// The rest belongs to the ticking goroutine, and in a tick to its helpers.
 	rooms   []*Room
-	scratch scratch
+	cursor  atomic.Int64 // the next of rooms
+	scratch []*scratch   // one for each goroutine
+	last    time.Duration
+	helpers sync.WaitGroup
 }
 
 // counters are [Stats] in the making.
@@ -213,21 +217,44 @@ func (e *Engine) next() bool {
 	return e.running
 }
 
+// heavy is a tick that is worth more than one goroutine.
+const heavy = 2 * time.Millisecond
+
 // tick gives every leg of the rooms taken its next packet.
 func (e *Engine) tick(now int64, ticks uint32) {
 	start := time.Now()
-	s := &e.scratch
-	s.encodes, s.packets, s.silent = 0, 0, 0
-	for _, r := range e.rooms {
-		r.mix(now, ticks, s)
+	workers := 1
+	if e.last > heavy {
+		workers = min(runtime.GOMAXPROCS(0), len(e.rooms))
 	}
+	for len(e.scratch) < workers {
+		e.scratch = append(e.scratch, new(scratch))
+	}
+	e.cursor.Store(0)
+	for _, s := range e.scratch[1:workers] {
+		e.helpers.Go(func() { e.work(s, now, ticks) })
+	}
+	e.work(e.scratch[0], now, ticks)
+	e.helpers.Wait()
+	e.last = time.Since(start)
 	if e.config.Flush != nil {
 		e.config.Flush()
 	}
-	c := &e.count
-	c.ticks.Add(1)
-	c.encoded.Add(uint64(s.encodes))
-	c.packets.Add(uint64(s.packets))
-	c.silence.Add(uint64(s.silent))
-	c.busy.Add(int64(time.Since(start)))
+	e.count.ticks.Add(1)
+	e.count.busy.Add(int64(time.Since(start)))
+}
+
+// work mixes one room after another until all have been taken.
+func (e *Engine) work(s *scratch, now int64, ticks uint32) {
+	s.encodes, s.packets, s.silent = 0, 0, 0
+	for {
+		i := int(e.cursor.Add(1)) - 1
+		if i >= len(e.rooms) {
+			break
+		}
+		e.rooms[i].mix(now, ticks, s)
+	}
+	e.count.encoded.Add(uint64(s.encodes))
+	e.count.packets.Add(uint64(s.packets))
+	e.count.silence.Add(uint64(s.silent))
 }

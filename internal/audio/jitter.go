@@ -263,8 +263,14 @@ func (j *jitter) missing(lag int64, buf []byte) (step, bool) {
 	j.reserve()
 	j.nextSeq++
 	j.nextTS += int64(samples)
-	if j.starved > 0 && lag >= int64(samples)/2 {
-		return step{}, false // already made up for while nothing had come
+	// What was made up while nothing had come counts for it, unless the real
+	// sound can be had and the delay is not too long with it.
+	enough := int64(samples) / 2
+	if n == 1 && later.fec {
+		enough = int64(samples) + slack
+	}
+	if j.starved > 0 && lag >= enough {
+		return step{}, false
 	}
 	if n == 1 && later.fec {
 		j.count.recovered++

@@ -12,8 +12,8 @@ import (
 )
 
 // Sink takes the packets of one leg. WriteRTP is called 50 times a second from
-// the mixer with the room locked: it must not block, nor keep header or
-// payload, which are reused. An rtc.Session is one.
+// the mixer with the room locked, for different legs also at once: it must not
+// block, nor keep header or payload, which are reused. An rtc.Session is one.
 type Sink interface {
 	WriteRTP(h *rtp.Header, payload []byte) error
 }

@@ -279,24 +279,30 @@ func (r *Room) route() (listeners int, newcomers bool) {
 	return listeners, newcomers
 }
 
-// join moves legs to the shared stream.
+// join moves legs to the shared stream. It reports whether some of its
+// listeners cannot follow it: those who have been hearing silence. Whoever
+// comes from a private mix can, for it has been the same as the shared one for
+// a while, and a decoder takes the one for the other (measured: prediction
+// from the other encoder's past does less harm than doing without).
 func (r *Room) join(listeners int) (newcomers bool) {
 	p := &r.engine.pools
-	adopted := false
 	for _, l := range r.legs {
 		if l.sink == nil || l.now == shared || !l.hears.Load() || l.wantsPrivate(r.tick) {
 			continue
 		}
-		if r.shared.enc == nil && l.private.enc != nil {
+		switch {
+		case l.private.enc == nil:
+			newcomers = true
+		case r.shared.enc == nil:
 			// Nobody is served by a shared encoder: this leg's goes on as it.
 			r.shared, l.private = l.private, stream{}
-			adopted = true
-		} else {
+			newcomers = newcomers || listeners > 1
+		default:
 			l.private.stop(p)
 		}
 		l.now = shared
 	}
-	return !adopted || listeners > 1 // the leg that brought its encoder knows its past
+	return newcomers
 }
 
 // sendPrivate mixes, encodes and sends what leg l hears: everybody but itself
