@@ -66,8 +66,10 @@ func (h *heard) RTP(hd *rtp.Header, payload []byte, _ time.Time) {
 		h.onRTP(hd, payload)
 		return
 	}
+	kept := hd.Clone()
+	kept.PaddingSize = hd.PaddingSize // Clone forgets it
 	select {
-	case h.rtp <- rtp.Packet{Header: hd.Clone(), Payload: append([]byte(nil), payload...)}:
+	case h.rtp <- rtp.Packet{Header: kept, Payload: append([]byte(nil), payload...)}:
 	default:
 	}
 }
