@@ -147,6 +147,32 @@ func TestLayers_RepairedRIDAndSIM(t *testing.T) {
 	})
 }
 
+// The RIDs come only once in a media session; a second publisher of the session
+// is told what the first had learned.
+func TestLayers_KnownFromBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		low, mid, hi := simulcast()
+		run(1, true, low, mid, hi)
+		r := low.rtx(low.make(false), 502, 1)
+		_ = r.h.SetExtension(testExtensions.RepairedRID, []byte("low"))
+		low.deliver(r)
+		known := low.pub.Streams()
+		low.pub.Close()
+
+		again := newCamera(PublisherConfig{RIDs: []string{"low", "mid", "hi"}, Streams: known})
+		hi.pub, hi.rid = again.pub, ""
+		d, w := newReceiver()
+		d.Attach(again.pub, Best)
+		run(2, true, hi)
+		if d.Layer() != 2 || len(w.packets) != 2 {
+			t.Errorf("layer %d, %d packets", d.Layer(), len(w.packets))
+		}
+		if known[0] != (SSRCs{501, 502}) {
+			t.Errorf("learned %+v", known)
+		}
+	})
+}
+
 func TestTick_TellsOfChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCamera(PublisherConfig{})

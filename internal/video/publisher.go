@@ -13,7 +13,7 @@ import (
 // Extensions are the ids of the RTP header extensions of a sending section, 0
 // for those not negotiated.
 type Extensions struct {
-	MID         uint8 // urn:ietf:params:rtp-hdrext:sdes:mid
+	MID         uint8 // urn:ietf:params:rtp-hdrext:sdes:mid; not read, see Publisher.Handles
 	RID         uint8 // urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id
 	RepairedRID uint8 // urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id
 	Orientation uint8 // urn:3gpp:video-orientation
@@ -32,7 +32,10 @@ type PublisherConfig struct {
 	RIDs []string
 	// Streams are the SSRCs the offer announced: one, or one for each layer of a
 	// SIM group, lowest first. May be empty: a single unannounced stream is found
-	// by its payload type. Ignored when RIDs are given.
+	// by its payload type. With RIDs they are, in the same order, what an earlier
+	// publisher of the same media session had learned ([Publisher.Streams]): Chromium
+	// stops sending RIDs with the first receiver report and does not begin again
+	// when the camera is switched off and on.
 	Streams []SSRCs
 	// LocalSSRC is the sender SSRC written into RTCP.
 	LocalSSRC uint32
@@ -89,23 +92,39 @@ const noOrientation = 0xff
 func NewPublisher(cfg PublisherConfig) *Publisher {
 	p := &Publisher{cfg: cfg, streams: make(map[uint32]stream)}
 	p.table.Store(newCodecTable(cfg.Codecs))
-	switch {
-	case len(cfg.RIDs) > 0:
-		for _, rid := range cfg.RIDs {
-			p.addLayer(rid)
+	for _, rid := range cfg.RIDs {
+		p.addLayer(rid)
+	}
+	if len(cfg.RIDs) == 0 {
+		for range max(len(cfg.Streams), 1) {
+			p.addLayer("")
 		}
-	case len(cfg.Streams) > 0:
-		for _, s := range cfg.Streams {
-			l := p.addLayer("")
-			p.streams[s.Media] = stream{layer: l}
-			if s.RTX != 0 {
-				p.streams[s.RTX] = stream{layer: l, rtx: true}
-			}
+	}
+	for i, s := range cfg.Streams[:min(len(cfg.Streams), len(p.layers))] {
+		if s.Media != 0 {
+			p.streams[s.Media] = stream{layer: p.layers[i]}
 		}
-	default:
-		p.addLayer("")
+		if s.RTX != 0 {
+			p.streams[s.RTX] = stream{layer: p.layers[i], rtx: true}
+		}
 	}
 	return p
+}
+
+// Streams are the SSRCs announced or learned so far, one entry for each layer,
+// zero where nothing is known.
+func (p *Publisher) Streams() []SSRCs {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := make([]SSRCs, len(p.layers))
+	for ssrc, s := range p.streams {
+		if s.rtx {
+			out[s.layer.index].RTX = ssrc
+		} else {
+			out[s.layer.index].Media = ssrc
+		}
+	}
+	return out
 }
 
 func (p *Publisher) addLayer(rid string) *layer {
