@@ -13,18 +13,20 @@ import (
 	"github.com/carillon-rtc/carillon/api"
 )
 
-// Decode reads a request into in, a pointer to the codec's struct. labels are
-// the values of the path's labels by name, unescaped; body is the whole body,
-// which may be empty. The error is an *api.Error with code Serialization that
+// Label is a label of the path with its value, unescaped.
+type Label struct{ Name, Value string }
+
+// Decode reads a request into in, a pointer to the codec's struct. body is the
+// whole body, which may be empty; nothing of it is kept. The error is an *api.Error with code Serialization that
 // names the field. Rules are not checked here; see Validate.
 //
 // Members that the operation does not have are passed over, and null is as
 // good as absent.
-func (c *Codec) Decode(in any, labels map[string]string, query url.Values, header http.Header, body []byte) error {
+func (c *Codec) Decode(in any, labels []Label, query url.Values, header http.Header, body []byte) error {
 	v := reflect.ValueOf(in).Elem()
-	for name, text := range labels {
-		if f := c.path[name]; f != nil {
-			if err := f.setText(v, text); err != nil {
+	for _, l := range labels {
+		if f := c.path[l.Name]; f != nil {
+			if err := f.setText(v, l.Value); err != nil {
 				return err
 			}
 		}

@@ -62,7 +62,7 @@ func TestDecode_OutsideOfTheBody(t *testing.T) {
 		var in api.ListChannelMessagesRequest
 		query := url.Values{"not-before": {text}, "max-results": {"7"}, "next-token": {"n"}}
 		header := http.Header{"X-Amz-Chime-Bearer": {"arn:bearer"}}
-		if err := c.Decode(&in, map[string]string{"channelArn": "arn:aws:chime:x"}, query, header, nil); err != nil {
+		if err := c.Decode(&in, []Label{{"channelArn", "arn:aws:chime:x"}}, query, header, nil); err != nil {
 			t.Fatal(err)
 		}
 		want := api.ListChannelMessagesRequest{ChannelArn: new("arn:aws:chime:x"), ChimeBearer: new("arn:bearer"), MaxResults: new(int64(7)),
@@ -298,7 +298,7 @@ func FuzzRESTDecode(f *testing.F) {
 			_ = messages.Validate(&msg, nil)
 		}
 		var lm api.ListChannelMessagesRequest
-		if list.Decode(&lm, map[string]string{"channelArn": text}, url.Values{"not-before": {text}, "max-results": {text}}, nil, nil) == nil {
+		if list.Decode(&lm, []Label{{"channelArn", text}}, url.Values{"not-before": {text}, "max-results": {text}}, nil, nil) == nil {
 			_ = list.Validate(&lm, nil)
 		}
 	})

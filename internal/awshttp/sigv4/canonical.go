@@ -34,8 +34,8 @@ func (s *Signature) appendCanonicalRequest(b []byte, r *http.Request, path strin
 	return hex.AppendEncode(b, body[:])
 }
 
-// rawPath is the path as it stands in the request line.
-func rawPath(r *http.Request) string {
+// RawPath is the path as it stands in the request line, with its escapes.
+func RawPath(r *http.Request) string {
 	if p, _, _ := strings.Cut(r.RequestURI, "?"); strings.HasPrefix(p, "/") {
 		return p
 	}

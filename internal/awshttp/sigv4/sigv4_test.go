@@ -235,7 +235,7 @@ func TestCanonicalRequest(t *testing.T) {
 	r.Header.Set("X-Amz-Date", "20240102T030405Z")
 	r.Header["My-Header1"] = []string{"a   b   c", "d"}
 	s := &Signature{signedHeaders: "host;my-header1;x-amz-date"}
-	got := string(s.appendCanonicalRequest(nil, r, rawPath(r), sha256.Sum256(nil)))
+	got := string(s.appendCanonicalRequest(nil, r, RawPath(r), sha256.Sum256(nil)))
 	want := "GET\n/documents%2520and%2520settings/\na=~1%20x&b=2\nhost:localhost\nmy-header1:a b c,d\nx-amz-date:20240102T030405Z\n\n" +
 		"host;my-header1;x-amz-date\ne3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 	if got != want {

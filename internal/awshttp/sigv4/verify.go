@@ -50,7 +50,7 @@ func (v *Verifier) Verify(r *http.Request, s *Signature, body []byte, secret str
 		return invalid(mismatch)
 	}
 	key := v.signingKey(scope{secret, s.Date, s.Region, s.Service})
-	path := rawPath(r)
+	path := RawPath(r)
 	if subtle.ConstantTimeCompare(given, v.compute(s, r, path, body, key)) == 1 {
 		return nil
 	}
