@@ -49,7 +49,7 @@ type client struct {
 	state       state
 	participant Participant // nil before JOIN
 	frames, bad *rate.Limiter
-	joinBy      time.Time
+	stayUntil   time.Time // when a client that is not in the meeting has to be gone
 	message     bytes.Buffer
 
 	ended atomic.Bool // the room has ended the session
@@ -71,7 +71,7 @@ func newClient(s *Server, conn *websocket.Conn, r *http.Request, meeting string)
 		needsStatus: ignoresCloseCodes(r),
 		frames:      rate.NewLimiter(rate.Limit(s.limits.FrameRate), s.limits.FrameBurst),
 		bad:         rate.NewLimiter(rate.Limit(s.limits.BadRate), s.limits.BadBurst),
-		joinBy:      time.Now().Add(s.limits.Unjoined),
+		stayUntil:   time.Now().Add(s.limits.Unjoined),
 	}
 	conn.SetReadLimit(s.limits.MessageBytes)
 	conn.SetPingHandler(c.pinged)
@@ -238,11 +238,11 @@ func (c *client) extend() {
 	switch c.state {
 	case connected:
 		at = at.Add(l.UnjoinedIdle)
-		if c.joinBy.Before(at) {
-			at = c.joinBy
+		if c.stayUntil.Before(at) {
+			at = c.stayUntil
 		}
 	case left:
-		at = at.Add(l.Leaving)
+		at = c.stayUntil
 	default:
 		at = at.Add(l.Idle)
 	}

@@ -2,6 +2,7 @@ package signaling
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
@@ -125,6 +126,7 @@ type bench struct {
 	http   *http.Server
 	conns  chan net.Conn
 	closed chan struct{}
+	tls    *tls.Config // nil: plain
 }
 
 // inBubble runs a test against a server. Nothing of it may be left behind.
@@ -162,6 +164,9 @@ func (b *bench) stop() {
 func (b *bench) Accept() (net.Conn, error) {
 	select {
 	case c := <-b.conns:
+		if b.tls != nil {
+			return tls.Server(c, b.tls), nil
+		}
 		return c, nil
 	case <-b.closed:
 		return nil, net.ErrClosed

@@ -182,6 +182,7 @@ func (c *client) failSubscribe(status uint32, why string) {
 func (c *client) handleLeave() {
 	if c.state == joined {
 		c.state = left
+		c.stayUntil = time.Now().Add(c.server.limits.Leaving)
 		c.server.stats.joined.Add(-1)
 		if !c.ended.Load() {
 			c.server.stats.left.Add(1)

@@ -2,10 +2,12 @@ package signaling
 
 import (
 	"bufio"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -360,6 +362,22 @@ func TestLeave(t *testing.T) {
 	})
 }
 
+// A client that has left but never closes is not kept, whatever it sends.
+func TestLeave_NeverCloses(t *testing.T) {
+	inBubble(t, nil, func(b *bench) {
+		c, _ := b.join("alice", nil) // pings every 10 s
+		start := time.Now()
+		if err := c.Send(frame.Signal_LEAVE, &frame.Signal{Leave: &frame.Leave{}}); err != nil {
+			t.Fatal(err)
+		}
+		<-c.Done()
+		if got := time.Since(start); got != 15*time.Second {
+			t.Errorf("closed after %v, want 15s", got)
+		}
+		c.Cut()
+	})
+}
+
 // A close without LEAVE, however clean, may be a reconnecting client's.
 func TestLost(t *testing.T) {
 	for name, end := range map[string]func(*signalingtest.Client){
@@ -567,14 +585,25 @@ func TestPanic(t *testing.T) {
 }
 
 // The room never waits for a client: one that does not read is cut when its
-// queue is full.
+// queue is full. Over TLS too, where an orderly close would wait for the peer.
 func TestSlowReader(t *testing.T) {
+	web := httptest.NewTLSServer(nil)
+	web.Close()
+	t.Run("Plain", func(t *testing.T) { testSlowReader(t, nil) })
+	t.Run("TLS", func(t *testing.T) { testSlowReader(t, &tls.Config{Certificates: web.TLS.Certificates}) })
+}
+
+func testSlowReader(t *testing.T, config *tls.Config) {
 	inBubble(t, func(c *Config) { c.Limits.QueueFrames = 50 }, func(b *bench) {
+		b.tls = config
 		conn, err := b.netDial(b.ctx, "", "")
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer conn.Close()
+		if config != nil {
+			conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
+		}
 		upgrade(t, conn, "alice")
 		synctest.Wait()
 		join, _ := frame.Append(nil, time.Now(), frame.Signal_JOIN, &frame.Signal{Join: &frame.Join{}})
