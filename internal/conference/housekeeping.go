@@ -40,6 +40,7 @@ func (s *Rooms) keepHouse() {
 			for _, r := range list {
 				r.tick(now)
 			}
+			s.flush() // reports and requests to senders
 			if len(list) == 0 {
 				ticker.Stop() // whoever opens a room wakes us
 			}

@@ -17,7 +17,7 @@ type receiver struct {
 }
 
 // show connects the section to a layer, or to nothing. Sending starts with the
-// next keyframe, which is asked for.
+// next keyframe, which is asked for; the caller flushes.
 func (rx *receiver) show(l *layer) {
 	rx.layer = l
 	if l == nil {
@@ -125,6 +125,7 @@ func (p *Participant) Resume(streamIDs []uint32) { p.pause(streamIDs, false) }
 func (p *Participant) pause(streamIDs []uint32, paused bool) {
 	p.room.lock()
 	defer p.room.unlock()
+	p.room.later(p.room.rooms.flush)
 	for _, id := range streamIDs {
 		for _, rx := range p.receivers {
 			if rx.stream == id && rx.layer != nil {
@@ -143,6 +144,7 @@ func (p *Participant) UpdateVideos(added []VideoSubscription, removedMIDs []stri
 	if p.gone {
 		return
 	}
+	p.room.later(p.room.rooms.flush)
 	for _, mid := range removedMIDs {
 		if rx := p.receivers[mid]; rx != nil {
 			rx.show(nil)

@@ -38,6 +38,7 @@ type Rooms struct {
 	records    Records
 	bus        bus.Bus
 	newSession func(rtc.Handler, *trace.Trace) (session, error)
+	flush      func() // sends what sessions have written
 	audio      *audio.Engine
 	limits     Limits
 	codecs     []Codec    // negotiated ones
@@ -66,6 +67,7 @@ func New(c Config) (*Rooms, error) {
 	s := &Rooms{
 		records: c.Records, bus: c.Bus, audio: c.Audio,
 		limits:  c.Limits.withDefaults(),
+		flush:   func() { c.Media.Flush() },
 		codecs:  c.Codecs,
 		traces:  c.Trace,
 		log:     or(c.Log, slog.Default()),

@@ -42,6 +42,7 @@ func newStage(t *testing.T, l Limits, attendees ...string) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
+	rooms.flush = func() {}
 	rooms.newSession = func(h rtc.Handler, _ *trace.Trace) (session, error) {
 		f := &fakeSession{handler: h}
 		f.heard.Store(true)

@@ -41,6 +41,7 @@ func (p *Participant) Subscribe(ctx context.Context, q SubscribeRequest, reply f
 		return ErrLeft
 	}
 	result := p.apply(&q, g, answer)
+	p.room.later(p.room.rooms.flush) // requests for keyframes
 	p.trace.Step("offer-answered", "sends", g.sends, "receives", len(result.Tracks), "view_only", g.viewOnly)
 	reply(result)
 	p.setMuted(q.AudioMuted)
