@@ -35,31 +35,50 @@ func TestOperations_Counts(t *testing.T) {
 	}
 }
 
-// Every field of every rule has to be in the Go struct, and every pattern has
-// to compile.
+// Every field of every rule has to be in the Go struct, with the type of its
+// kind, and every pattern has to compile.
 func TestRules_FitStructs(t *testing.T) {
-	r := NewRegistry()
-	Handle(r, CreateMeeting, func(context.Context, *CreateMeetingRequest) (*CreateMeetingResponse, error) { return nil, io.EOF })
-	checkRule(t, "CreateMeeting", r.Handler(CreateMeeting.Operation()).In, CreateMeeting.Operation().Loose)
 	for _, op := range Operations() {
+		in := operationTypes[op][0]
+		checkRule(t, op.Name, in, op.Loose)
 		for _, e := range op.Endpoints {
+			checkRule(t, e.Service.ID()+"."+e.Name, in, e.Input)
 			checkPatterns(t, e.Input)
 		}
 		checkPatterns(t, op.Loose)
+		for _, res := range op.Resources {
+			if f, ok := in.FieldByName(res.Field); !ok || f.Type != reflect.TypeFor[*string]() {
+				t.Errorf("%s: resource %s is no text of the input", op.Name, res.Field)
+			}
+		}
 	}
 }
 
 func checkRule(t *testing.T, path string, typ reflect.Type, s *Shape) {
 	t.Helper()
+	if s == nil {
+		return
+	}
+	want := map[Kind]reflect.Kind{KindString: reflect.String, KindInteger: reflect.Int64, KindFloat: reflect.Float64, KindBoolean: reflect.Bool,
+		KindTimestamp: reflect.Struct, KindStructure: reflect.Struct, KindList: reflect.Slice, KindMap: reflect.Map}[s.Kind]
+	if typ.Kind() != want || (s.Kind == KindTimestamp) != (typ == reflect.TypeFor[Time]()) {
+		t.Errorf("%s is a %v, want a %v", path, typ, want)
+		return
+	}
+	if s.Kind == KindList || s.Kind == KindMap {
+		checkRule(t, path+"[]", typ.Elem(), s.Elem)
+	}
 	for _, f := range s.Fields {
 		sf, ok := typ.FieldByName(f.Go)
 		if !ok {
 			t.Errorf("%s: no field %s", path, f.Go)
 			continue
 		}
-		if f.Shape.Kind == KindStructure {
-			checkRule(t, path+"."+f.Go, sf.Type.Elem(), f.Shape)
+		ft := sf.Type
+		if ft.Kind() == reflect.Pointer {
+			ft = ft.Elem()
 		}
+		checkRule(t, path+"."+f.Go, ft, f.Shape)
 	}
 }
 

@@ -54,6 +54,7 @@ func generate(models string) (map[string][]byte, error) {
 			return nil, err
 		}
 	}
+	sources["zz_types_test.go"] = emitTypes(ops)
 	sources["zz_rules.go"] = rules.emit() // after the operations, which fill it
 	formatted := map[string][]byte{}
 	for name, src := range sources {

@@ -146,6 +146,18 @@ func (t *twinned) emit(rules *ruleSet) string {
 	return b.String()
 }
 
+// emitTypes writes the Go types of all operations, for the test that holds the
+// rules against them; a program knows only those that have a handler.
+func emitTypes(ops []*twinned) string {
+	var b strings.Builder
+	b.WriteString(header + "import \"reflect\"\n\nvar operationTypes = map[*Operation][2]reflect.Type{\n")
+	for _, t := range ops {
+		fmt.Fprintf(&b, "&op%s: {reflect.TypeFor[%s](), reflect.TypeFor[%s]()},\n", t.name, t.in, t.out)
+	}
+	b.WriteString("}\n")
+	return b.String()
+}
+
 var label = regexp.MustCompile(`\{([^}]+)\}`)
 
 // checkLabels refuses a model whose path names a label that the input lacks.

@@ -228,9 +228,8 @@ func TestValidate_Others(t *testing.T) {
 		"1 validation error detected: Value '100' at 'maxResults' failed to satisfy constraint: Member must have value less than or equal to 99")
 }
 
-// All codecs of all operations can be made from the Go types of the
-// registered ones; here the reflection is exercised with every Loose shape of
-// the meetings service by encoding what was decoded.
+// Operations spec section 3: absent values left out, timestamps in the form of
+// their field.
 func TestAppend(t *testing.T) {
 	at := time.Date(2024, 1, 2, 3, 4, 5, 678e6, time.UTC)
 	var ps Plans
