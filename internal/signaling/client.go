@@ -47,9 +47,10 @@ type client struct {
 	id          conference.Identity
 	trace       *trace.Trace // set before Join, so the room may use it
 	state       state
-	participant Participant // nil before JOIN
-	frames, bad *rate.Limiter
-	stayUntil   time.Time // when a client that is not in the meeting has to be gone
+	participant Participant   // nil before JOIN
+	frames, bad *rate.Limiter // closes a client that exceeds it
+	offers      *rate.Limiter // has a client wait
+	stayUntil   time.Time     // when a client that is not in the meeting has to be gone
 	message     bytes.Buffer
 
 	ended atomic.Bool // the room has ended the session
@@ -71,6 +72,7 @@ func newClient(s *Server, conn *websocket.Conn, r *http.Request, meeting string)
 		needsStatus: ignoresCloseCodes(r),
 		frames:      rate.NewLimiter(rate.Limit(s.limits.FrameRate), s.limits.FrameBurst),
 		bad:         rate.NewLimiter(rate.Limit(s.limits.BadRate), s.limits.BadBurst),
+		offers:      rate.NewLimiter(rate.Limit(s.limits.OfferRate), s.limits.OfferBurst),
 		stayUntil:   time.Now().Add(s.limits.Unjoined),
 	}
 	conn.SetReadLimit(s.limits.MessageBytes)
@@ -163,6 +165,10 @@ func (c *client) finish(code int, reason string, at time.Time) {
 	c.out.finish(farewell{code: code, reason: reason, at: at})
 }
 
+// maxIdle is the memory that a socket keeps for its next message: enough for
+// all but offers.
+const maxIdle = 4 << 10
+
 // read handles messages until the socket fails, which it always does in the
 // end: by the client's close, by silence, or by a deadline after our own close.
 func (c *client) read() error {
@@ -172,14 +178,14 @@ func (c *client) read() error {
 		if err != nil {
 			return err
 		}
-		if c.message.Cap() > maxKept {
-			c.message = bytes.Buffer{}
-		}
 		c.message.Reset()
 		if _, err := c.message.ReadFrom(r); err != nil {
 			return err
 		}
 		c.receive(kind, c.message.Bytes())
+		if c.message.Cap() > maxIdle {
+			c.message = bytes.Buffer{}
+		}
 	}
 }
 
@@ -191,7 +197,8 @@ func (c *client) receive(kind int, b []byte) {
 	if c.state == over {
 		return
 	}
-	if !c.frames.Allow() {
+	// Large frames count for several: what they cost grows with their size.
+	if !c.frames.AllowN(time.Now(), 1+len(b)/4096) {
 		c.flooded("frames")
 		return
 	}
@@ -257,6 +264,7 @@ func (c *client) extend() {
 // (signaling spec 1.4). It runs in the reader.
 func (c *client) pinged(data string) error {
 	if !c.frames.Allow() {
+		c.server.stats.cutFlood.Add(1)
 		return errors.New("too many pings")
 	}
 	c.extend()

@@ -148,6 +148,11 @@ func (c *client) handleSubscribe(q *frame.Subscribe) {
 		c.failSubscribe(400, "sdp_offer is missing; compressed SDP was not negotiated")
 		return
 	}
+	// An answer costs more than any other reply, and a client that loops
+	// (signaling spec 3.6 saw 40 offers a second) must not take a core.
+	if err := c.offers.Wait(c.server.ctx); err != nil {
+		return // the server is closing
+	}
 	request := subscribeRequest(q)
 	c.trace.Step("subscribed", "offer_bytes", len(request.OfferSDP), "audio", request.Audio, "sends", request.Sends,
 		"send_streams", len(request.SendStreams), "receives", wanted(request.ReceiveStreamIDs))

@@ -1,41 +1,20 @@
 package signaling
 
 import (
-	"bufio"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/gorilla/websocket"
 	"google.golang.org/protobuf/testing/protocmp"
 
 	"github.com/carillon-rtc/carillon/internal/conference"
 	"github.com/carillon-rtc/carillon/internal/signaling/frame"
 	"github.com/carillon-rtc/carillon/internal/signaling/signalingtest"
 )
-
-// upgrade opens a WebSocket by hand on conn, for a client that then does not
-// read.
-func upgrade(t *testing.T, conn net.Conn, token string) {
-	t.Helper()
-	_, err := fmt.Fprintf(conn, "GET /control/m1?X-Amzn-Chime-Send-Close-On-Error=1 HTTP/1.1\r\nHost: meet.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: _aws_wt_session, %s\r\n\r\n", token)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err != nil || r.StatusCode != http.StatusSwitchingProtocols {
-		t.Fatal(r, err)
-	}
-}
 
 // Signaling spec 2.1 and 2.3: JOIN_ACK comes before INDEX and is explicit.
 func TestJoin(t *testing.T) {
@@ -214,6 +193,23 @@ func TestSubscribe_Fails(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A client that offers in a loop has to wait, and is otherwise served.
+func TestSubscribe_Loop(t *testing.T) {
+	inBubble(t, nil, func(b *bench) {
+		c, _ := b.join("alice", nil)
+		defer c.Close()
+		start := time.Now()
+		for range 150 {
+			if _, err := c.Subscribe(b.ctx, signalingtest.Subscribe{Offer: "v=0"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := time.Since(start).Round(time.Second); got != 10*time.Second {
+			t.Errorf("150 offers took %v, want 10s: 50 at once, then 10 a second", got)
+		}
+	})
 }
 
 // Signaling spec 2.4: JavaScript counts video sections only, C++ all of them.
@@ -504,144 +500,6 @@ func TestTell(t *testing.T) {
 			Sources: []*frame.StreamDescriptor{{StreamId: new(uint32(4)), GroupId: new(uint32(2)), AttendeeId: new("a"), ExternalUserId: new("x"),
 				TrackLabel: new(""), MediaType: frame.MediaType_VIDEO.Enum(), MaxBitrateKbps: new(uint32(600)), AvgBitrateBps: new(uint32(0)), Width: new(uint32(640))}},
 		}})
-	})
-}
-
-// One client's garbage is its own trouble: some is tolerated, a flood closes it,
-// and nobody else notices.
-func TestGarbage(t *testing.T) {
-	inBubble(t, nil, func(b *bench) {
-		good, q := b.join("bob", nil)
-		defer good.Close()
-		bad, p := b.join("alice", nil)
-		garbage := [][]byte{nil, {5}, []byte("garbage"), {5, 0x08, 1}, make([]byte, 4096)}
-		for i := range 100 {
-			if err := bad.SendRaw(websocket.BinaryMessage, garbage[i%len(garbage)]); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := bad.SendRaw(websocket.TextMessage, []byte("hello")); err != nil {
-			t.Fatal(err)
-		}
-		if err := bad.Mute(true); err != nil {
-			t.Fatal(err)
-		}
-		b.wantCall(p, "muted true")
-		if n := b.server.Stats().FramesBad; n != 101 {
-			t.Errorf("FramesBad = %d, want 101", n)
-		}
-		for range 3000 {
-			if bad.SendRaw(websocket.BinaryMessage, []byte("garbage")) != nil {
-				break
-			}
-		}
-		b.wantClose(bad, websocket.ClosePolicyViolation, "too many undecodable frames")
-		b.wantCall(p, "drop")
-		if err := good.Mute(true); err != nil {
-			t.Fatal(err)
-		}
-		b.wantCall(q, "muted true")
-	})
-}
-
-func TestFlood(t *testing.T) {
-	inBubble(t, nil, func(b *bench) {
-		c, p := b.join("alice", nil)
-		for range 6000 {
-			if c.Mute(true) != nil {
-				break
-			}
-			select {
-			case <-p.calls:
-			default:
-			}
-		}
-		b.wantClose(c, websocket.ClosePolicyViolation, "too many frames")
-	})
-}
-
-func TestTooLarge(t *testing.T) {
-	inBubble(t, func(c *Config) { c.Limits.MessageBytes = 1000 }, func(b *bench) {
-		c, p := b.join("alice", nil)
-		_ = c.SendRaw(websocket.BinaryMessage, make([]byte, 2000))
-		<-c.Done()
-		b.wantCall(p, "drop")
-		c.Cut()
-	})
-}
-
-// A failure in a handler costs one client its socket, no more.
-func TestPanic(t *testing.T) {
-	inBubble(t, nil, func(b *bench) {
-		b.rooms.broken = true
-		c, p := b.join("alice", nil)
-		_ = c.Mute(true)
-		b.wantClose(c, 4500, "internal error")
-		b.wantCall(p, "drop")
-		if n := b.server.Stats().Panics; n != 1 {
-			t.Errorf("Panics = %d", n)
-		}
-	})
-}
-
-// The room never waits for a client: one that does not read is cut when its
-// queue is full. Over TLS too, where an orderly close would wait for the peer.
-func TestSlowReader(t *testing.T) {
-	web := httptest.NewTLSServer(nil)
-	web.Close()
-	t.Run("Plain", func(t *testing.T) { testSlowReader(t, nil) })
-	t.Run("TLS", func(t *testing.T) { testSlowReader(t, &tls.Config{Certificates: web.TLS.Certificates}) })
-}
-
-func testSlowReader(t *testing.T, config *tls.Config) {
-	inBubble(t, func(c *Config) { c.Limits.QueueFrames = 50 }, func(b *bench) {
-		b.tls = config
-		conn, err := b.netDial(b.ctx, "", "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		if config != nil {
-			conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
-		}
-		upgrade(t, conn, "alice")
-		synctest.Wait()
-		join, _ := frame.Append(nil, time.Now(), frame.Signal_JOIN, &frame.Signal{Join: &frame.Join{}})
-		// A masked frame, with a mask of zeros.
-		if _, err := conn.Write(append([]byte{0x82, 0x80 | byte(len(join)), 0, 0, 0, 0}, join...)); err != nil {
-			t.Fatal(err)
-		}
-		p := <-b.rooms.came
-		synctest.Wait()
-		start := time.Now()
-		for range 60 {
-			p.Volumes(nil)
-		}
-		b.wantCall(p, "drop")
-		if st := b.server.Stats(); time.Since(start) != 0 || st.CutSlow != 1 || st.Sockets != 0 {
-			t.Errorf("after %v: %+v", time.Since(start), st)
-		}
-	})
-}
-
-// The same for one whose queue never fills: a frame must leave in time.
-func TestStuckReader(t *testing.T) {
-	inBubble(t, nil, func(b *bench) {
-		conn, err := b.netDial(b.ctx, "", "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		upgrade(t, conn, "deleted")
-		time.Sleep(9 * time.Second)
-		if n := b.server.Stats().Sockets; n != 1 {
-			t.Fatalf("%d sockets", n)
-		}
-		time.Sleep(2 * time.Second)
-		synctest.Wait()
-		if n := b.server.Stats().Sockets; n != 0 {
-			t.Errorf("%d sockets are left", n)
-		}
 	})
 }
 

@@ -68,7 +68,8 @@ type Limits struct {
 	MessageBytes           int64         // largest WebSocket message from a client
 	QueueFrames            int           // frames that may wait for a slow reader
 	QueueBytes             int           // bytes that may wait for a slow reader
-	FrameRate, FrameBurst  int           // frames per second from one client
+	FrameRate, FrameBurst  int           // frames per second from one client; a large one counts for several
+	OfferRate, OfferBurst  int           // SUBSCRIBEs per second from one client; more have to wait
 	BadRate, BadBurst      int           // undecodable frames per second from one client
 	VideoSubscriptions     uint32        // videos that a client may receive, told in JOIN_ACK
 	DataBytes              int           // payload of one data message
@@ -92,6 +93,7 @@ func DefaultLimits() Limits {
 		MessageBytes: 1 << 20,
 		QueueFrames:  1024, QueueBytes: 4 << 20,
 		FrameRate: 1000, FrameBurst: 5000,
+		OfferRate: 10, OfferBurst: 50,
 		BadRate: 20, BadBurst: 200,
 		VideoSubscriptions: 25,
 		DataBytes:          2048,
@@ -116,6 +118,8 @@ func (l Limits) withDefaults() Limits {
 	or(&l.QueueBytes, d.QueueBytes)
 	or(&l.FrameRate, d.FrameRate)
 	or(&l.FrameBurst, d.FrameBurst)
+	or(&l.OfferRate, d.OfferRate)
+	or(&l.OfferBurst, d.OfferBurst)
 	or(&l.BadRate, d.BadRate)
 	or(&l.BadBurst, d.BadBurst)
 	or(&l.VideoSubscriptions, d.VideoSubscriptions)
