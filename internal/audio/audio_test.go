@@ -252,6 +252,24 @@ func TestMix_OwnerDoesNotHearItself(t *testing.T) {
 	}
 }
 
+// Nobody's work is done for one who talks to an empty room; who comes then
+// hears at once.
+func TestMix_Alone(t *testing.T) {
+	b := newBench(t, EngineConfig{})
+	a := b.add(440, nil)
+	b.run(50)
+	if v := a.leg.voice; v == nil || v.decoded != 0 || b.engine.Stats().Encoded != 0 {
+		t.Errorf("work is done for nobody: %+v", b.engine.Stats())
+	}
+	if l := a.leg.Level(); l < 14 || l > 16 {
+		t.Errorf("level %d, want about 15", l)
+	}
+	c := b.add(0, nil)
+	b.run(5)
+	b.listen(20)
+	c.expect("the newcomer", []float64{440}, nil)
+}
+
 func TestLevel(t *testing.T) {
 	b := newBench(t, EngineConfig{})
 	a, c := b.add(440, nil), b.add(440, nil)

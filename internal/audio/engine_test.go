@@ -115,7 +115,7 @@ func TestEngine_Concurrent(t *testing.T) {
 	clips := crowd(t, b, b.room, 2, 1)
 	e := b.engine
 	e.running = false
-	e.last = time.Hour
+	e.heavy = 0
 	var wg sync.WaitGroup
 	var stop atomic.Bool
 	for n := range 4 {

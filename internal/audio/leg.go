@@ -215,11 +215,14 @@ func (l *Leg) sleep() {
 // pull readies this tick's frame of a leg that is awake, and reports whether it
 // is to be mixed. The leg may fall asleep by it.
 func (l *Leg) pull(now, tick int64, buf []byte) bool {
+	v := l.voice
 	if l.muted.Load() || !l.speaks.Load() {
+		if l.mixed == tick-1 && !v.ended && v.end() {
+			return true
+		}
 		l.sleep()
 		return false
 	}
-	v := l.voice
 	for v.n < frameSize {
 		l.mu.Lock()
 		s := l.in.next(now, v.n, buf)

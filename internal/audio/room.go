@@ -188,15 +188,17 @@ func (s *scratch) send(l *Leg, payload []byte, sound bool, ticks uint32) {
 // collect sums up the voices and returns how many there are.
 func (r *Room) collect(now int64, s *scratch) (voices int) {
 	r.awake = r.awake[:0]
+	ears := 0
 	for _, l := range r.legs {
 		if l.awake.Load() {
 			r.awake = append(r.awake, l)
 		}
+		ears += l.ears()
 	}
 	if len(r.awake) == 0 {
 		return 0
 	}
-	r.pick()
+	r.pick(ears)
 	for _, l := range r.awake {
 		if !l.pull(now, r.tick, s.packet[:]) {
 			continue
@@ -214,8 +216,17 @@ func (r *Room) collect(now int64, s *scratch) (voices int) {
 // holdPlace is by how many dB a talker must be louder to take another's place.
 const holdPlace = 6
 
-// pick chooses the loudest talkers where there are more than can be mixed.
-func (r *Room) pick() {
+// ears is 1 for a leg that hears.
+func (l *Leg) ears() int {
+	if l.sink != nil && l.hears.Load() {
+		return 1
+	}
+	return 0
+}
+
+// pick chooses who is mixed: the loudest where there are too many talkers, and
+// nobody whom no other leg hears.
+func (r *Room) pick(ears int) {
 	most := r.engine.config.MaxTalkers
 	if len(r.awake) > most {
 		slices.SortStableFunc(r.awake, func(a, b *Leg) int {
@@ -229,7 +240,7 @@ func (r *Room) pick() {
 		})
 	}
 	for i, l := range r.awake {
-		l.picked = i < most
+		l.picked = i < most && ears > l.ears()
 	}
 }
 

@@ -54,7 +54,7 @@ type EncoderConfig struct {
 }
 
 // Silence is the standard packet of 20 ms of mono silence: a fullband CELT
-// frame with nothing but its silence flag. Do not modify.
+// frame with nothing but its silence flag.
 func Silence() []byte { return []byte{0xF8, 0xFF, 0xFE} }
 
 // frameSamples is the duration of one frame by configuration number, the
