@@ -24,6 +24,6 @@
 // # TURN
 //
 // pion/turn speaks TURN's control protocol; relayed packets never touch a second socket. An allocation's relayed address
-// is made up (192.0.2.0/24, RFC 5737): what a client sends to our own media address goes to the dispatcher in memory,
+// is made up (198.51.100.0/24, RFC 5737): what a client sends to our own media address goes to the dispatcher in memory,
 // and what a session sends goes back wrapped as ChannelData. Every other peer is refused, so this is no open relay.
 package rtc

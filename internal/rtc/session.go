@@ -234,7 +234,12 @@ func (s *Session) gone(reason string, args ...any) {
 	if !s.finish() {
 		return
 	}
-	s.trace.Warn("gone", append([]any{"reason", reason}, args...)...)
+	args = append([]any{"reason", reason}, args...)
+	if reason == ReasonClosedByPeer {
+		s.trace.Step("gone", args...)
+	} else {
+		s.trace.Warn("gone", args...)
+	}
 	s.server.dispatch.Lock()
 	defer s.server.dispatch.Unlock()
 	s.handler.Gone(reason)

@@ -55,6 +55,20 @@ func TestSession_ClientGoesAway(t *testing.T) {
 	}
 }
 
+func TestSession_WeClose(t *testing.T) {
+	s := startServer(t)
+	c := newClient(t, webrtc.Configuration{})
+	sess, h := join(t, s, c)
+	sess.Close()
+	sess.Close()
+	eventually(t, "the client knows", func() bool {
+		return c.pc.ConnectionState() == webrtc.PeerConnectionStateClosed
+	})
+	if len(h.gone) != 0 {
+		t.Error("Gone after Close")
+	}
+}
+
 func TestSession_WeAreDTLSClient(t *testing.T) {
 	s := startServer(t)
 	c := newClient(t, webrtc.Configuration{})

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha1"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -185,7 +186,8 @@ func (t *turnServer) allocate(user string, port uint16) (*relay, error) {
 	}
 }
 
-// relayedAddress is the n-th made-up address: 192.0.2.1 to .254, or 2001:db8::1 to ::fe (RFC 3849), ports from 1024.
+// relayedAddress is the n-th made-up address: 198.51.100.1 to .254 (RFC 5737), or 2001:db8::1 to ::fe
+// (RFC 3849), ports from 1024. It never leaves this process but as the client's candidate.
 func relayedAddress(v4 bool, n uint32, port uint16) netip.AddrPort {
 	const ports = 1<<16 - 1024
 	host := byte(1 + n%254)
@@ -193,7 +195,7 @@ func relayedAddress(v4 bool, n uint32, port uint16) netip.AddrPort {
 		port = uint16(1024 + n/254%ports)
 	}
 	if v4 {
-		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, host}), port)
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 51, 100, host}), port)
 	}
 	return netip.AddrPortFrom(netip.AddrFrom16([16]byte{0: 0x20, 1: 0x01, 2: 0x0d, 3: 0xb8, 15: host}), port)
 }
@@ -219,8 +221,8 @@ func (t *turnServer) allocated(relayed, client, front net.Addr) {
 			orphan = true
 			break
 		}
-		c.conn.relay.Store(r)
 		r.client.Store(c)
+		c.conn.relay.Store(r)
 	}
 	t.mu.Unlock()
 	if orphan {
@@ -254,9 +256,30 @@ func (t *turnServer) forget(r *relay) {
 	}
 }
 
-// control queues a TURN message from the UDP socket for pion. The dispatch lock is held.
+// Types of the STUN messages that a TURN server takes (RFC 8656 section 17, RFC 8489 section 5).
+const (
+	allocateRequest         = 0x0003
+	refreshRequest          = 0x0004
+	createPermissionRequest = 0x0008
+	channelBindRequest      = 0x0009
+	channelBindError        = 0x0119
+	sendIndication          = 0x0016
+	dataIndication          = 0x0017
+)
+
+// control queues a TURN message from the UDP socket for pion; only Allocate makes sense without an allocation. The
+// dispatch lock is held.
 func (t *turnServer) control(b []byte, from netip.AddrPort) {
-	if !t.udp.offer(b, net.UDPAddrFromAddrPort(from)) {
+	wanted := false
+	switch binary.BigEndian.Uint16(b) {
+	case allocateRequest:
+		wanted = true
+	case refreshRequest, createPermissionRequest, channelBindRequest, sendIndication:
+		t.mu.RLock()
+		wanted = t.byUDP[from] != nil
+		t.mu.RUnlock()
+	}
+	if !wanted || !t.udp.offer(b, net.UDPAddrFromAddrPort(from)) {
 		t.s.stats.dropped.Add(1)
 	}
 }

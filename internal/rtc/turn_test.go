@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -285,5 +286,49 @@ func TestRelayedAddress_Distinct(t *testing.T) {
 			t.Fatalf("address %d is %v", n, a)
 		}
 		seen[a.String()] = true
+	}
+}
+
+func TestRelayPeer_Indication(t *testing.T) {
+	for _, addr := range []string{"203.0.113.7:3478", "[2001:db8::7]:3478"} {
+		p := &relayPeer{addr: netip.MustParseAddrPort(addr)}
+		for n := range 9 {
+			slot := make([]byte, slotSize)
+			copy(slot[headroom:], "12345678"[:n])
+			from, to := p.wrap(slot, n)
+			m := &stun.Message{Raw: slot[from:to]}
+			if err := m.Decode(); err != nil {
+				t.Fatalf("%s, %d bytes: %v", addr, n, err)
+			}
+			var peer stun.XORMappedAddress
+			if err := peer.GetFromAs(m, stun.AttrXORPeerAddress); err != nil {
+				t.Fatal(err)
+			}
+			data, err := m.Get(stun.AttrData)
+			if err != nil || string(data) != "12345678"[:n] {
+				t.Errorf("data %q: %v", data, err)
+			}
+			if got := netip.MustParseAddrPort(peer.String()); got != p.addr {
+				t.Errorf("peer %v, want %v", got, p.addr)
+			}
+			if m.Type != stun.NewType(stun.MethodData, stun.ClassIndication) {
+				t.Errorf("type %v", m.Type)
+			}
+		}
+	}
+}
+
+// TestTURN_UnknownClientsReachNobody: what needs an allocation does not even reach pion without one.
+func TestTURN_UnknownClientsReachNobody(t *testing.T) {
+	s := idleServer(t)
+	for _, m := range []stun.MessageType{
+		stun.NewType(stun.MethodSend, stun.ClassIndication), stun.NewType(stun.MethodRefresh, stun.ClassRequest),
+		stun.NewType(stun.MethodChannelBind, stun.ClassRequest), stun.NewType(stun.MethodConnect, stun.ClassRequest),
+	} {
+		before := s.Stats().Dropped
+		s.take(stun.MustBuild(stun.TransactionID, m).Raw, clientAddr(1), time.Now())
+		if s.Stats().Dropped != before+1 {
+			t.Errorf("%v was not dropped", m)
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -95,7 +96,6 @@ func (f *turnFront) WriteTo(b []byte, to net.Addr) (int, error) {
 // forbid turns pion's 401 for a ChannelBind to a foreign peer into the 403 of RFC 8656 section 12.2. A 401 that asks for
 // credentials has a NONCE; this one has not, and a client would try again.
 func forbid(b []byte) []byte {
-	const channelBindError = 0x0119
 	if len(b) < 20 || binary.BigEndian.Uint16(b) != channelBindError {
 		return b
 	}
@@ -219,19 +219,23 @@ func (c *turnConn) end() {
 // read takes frames off the stream until it ends or makes no sense.
 func (c *turnConn) read() {
 	buf := make([]byte, 4*maxFrame)
-	var deadline time.Time
-	for have, first := 0, true; ; first = false {
-		now := time.Now()
-		if d := now.Add(c.idle(first)); d.Sub(deadline).Abs() > time.Second {
+	last, deadline := time.Now(), time.Time{}
+	for have, first := 0, true; ; {
+		// The time allowed may have grown while Read waited: pion makes the allocation on its own goroutine.
+		if d := last.Add(c.idle(first)); d.Sub(deadline).Abs() > time.Second {
 			deadline = d
 			_ = c.Conn.SetReadDeadline(d)
 		}
 		n, err := c.Conn.Read(buf[have:])
+		if errors.Is(err, os.ErrDeadlineExceeded) && time.Now().Before(last.Add(c.idle(first))) {
+			continue
+		}
 		if err != nil {
 			return
 		}
+		last, first = time.Now(), false
 		have += n
-		used, ok := c.frames(buf[:have], time.Now())
+		used, ok := c.frames(buf[:have], last)
 		if !ok {
 			return
 		}

@@ -164,7 +164,7 @@ func (p *relayPeer) indication(slot []byte, n int) (from, to int) {
 		to++
 	}
 	b := slot[from:to]
-	binary.BigEndian.PutUint16(b, 0x0017) // Data, indication
+	binary.BigEndian.PutUint16(b, dataIndication)
 	binary.BigEndian.PutUint16(b[2:], uint16(len(b)-20))
 	binary.BigEndian.PutUint32(b[4:], cookie)
 	binary.BigEndian.PutUint64(b[8:], rand.Uint64())
