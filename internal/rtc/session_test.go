@@ -5,7 +5,9 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -232,4 +234,88 @@ func (n *nat) rebind(t testing.TB) {
 			_, _ = n.inside.WriteToUDP(buf[:k], n.client.Load())
 		}
 	}()
+}
+
+// TestServer_Crowd joins, talks in all directions and leaves in disorder: the race detector's test.
+func TestServer_Crowd(t *testing.T) {
+	s := startServer(t)
+	const clients = 8
+	room := &crowd{}
+	var wg sync.WaitGroup
+	for i := range clients {
+		uri := webrtc.Configuration{}
+		switch i % 4 {
+		case 2:
+			uri = relayOnly(s, "turn:"+s.Addr().String()+"?transport=udp")
+		case 3:
+			uri = relayOnly(s, "turn:"+s.Addr().String()+"?transport=tcp")
+		}
+		c := newClient(t, uri)
+		wg.Go(func() {
+			h := &member{heard: newHeard(), room: room}
+			sess, err := s.NewSession(h)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer sess.Close()
+			if err := sess.SetRemote(c.remote()); err != nil {
+				t.Error(err)
+			}
+			c.answer(t, sess.Local(), "passive")
+			<-h.connected
+			h.sess = sess
+			room.enter(h)
+			defer room.leave(h)
+			for seq := uint16(0); h.count.Load() < 50 && seq < 5000; seq++ {
+				_ = c.track.WriteRTP(&rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: seq}, Payload: []byte("x")})
+				time.Sleep(2 * time.Millisecond)
+			}
+			for range 20 {
+				wait(t, "packets of the others", c.rtp)
+			}
+			if i%2 == 0 {
+				c.close()
+			}
+		})
+	}
+	wg.Wait()
+	if st := s.Stats(); st.Sessions != 0 || st.DecryptErrors != 0 || st.SendErrors != 0 {
+		t.Errorf("stats %+v", st)
+	}
+}
+
+// crowd forwards everything to everybody.
+type crowd struct {
+	mu      sync.Mutex
+	members []*member
+	seq     uint16
+}
+
+type member struct {
+	*heard
+	room *crowd
+	sess *Session // before enter
+}
+
+func (m *member) RTP(*rtp.Header, []byte, time.Time) {
+	m.count.Add(1)
+	m.room.mu.Lock()
+	defer m.room.mu.Unlock()
+	m.room.seq++
+	for _, o := range m.room.members {
+		_ = o.sess.WriteRTP(&rtp.Header{Version: 2, PayloadType: 111, SSRC: serverSSRC, SequenceNumber: m.room.seq}, []byte("y"))
+	}
+}
+
+func (c *crowd) enter(m *member) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.members = append(c.members, m)
+}
+
+func (c *crowd) leave(m *member) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.members = slices.DeleteFunc(c.members, func(o *member) bool { return o == m })
 }
