@@ -69,7 +69,7 @@ func (s *Server) check(src source, now time.Time) {
 		return
 	}
 	for _, a := range m.Attributes {
-		if a.Type.Required() && !a.Type.Known() {
+		if a.Type.Required() && !understood(a.Type) {
 			s.refuse(sess, src, stun.CodeUnknownAttribute, stun.UnknownAttributes{a.Type})
 			return
 		}
@@ -89,6 +89,17 @@ func (s *Server) check(src source, now time.Time) {
 		stun.Fingerprint) == nil {
 		s.send(ep, r.Raw)
 	}
+}
+
+// understood says whether a comprehension-required attribute of a check is known here (RFC 8489 section 14, RFC 8445
+// section 16.1). pion's AttrType.Known would make a map of all attributes for each call.
+func understood(t stun.AttrType) bool {
+	switch t {
+	case stun.AttrUsername, stun.AttrMessageIntegrity, stun.AttrMessageIntegritySHA256, stun.AttrPriority,
+		stun.AttrUseCandidate:
+		return true
+	}
+	return false
 }
 
 // refuse answers an authenticated check with an error.
