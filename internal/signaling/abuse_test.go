@@ -113,13 +113,15 @@ func TestPanic(t *testing.T) {
 func TestSlowReader(t *testing.T) {
 	web := httptest.NewTLSServer(nil)
 	web.Close()
-	t.Run("Plain", func(t *testing.T) { testSlowReader(t, nil) })
-	t.Run("TLS", func(t *testing.T) { testSlowReader(t, &tls.Config{Certificates: web.TLS.Certificates}) })
+	config := &tls.Config{Certificates: web.TLS.Certificates}
+	t.Run("Plain", func(t *testing.T) { testSlowReader(t, nil, false) })
+	t.Run("TLS", func(t *testing.T) { testSlowReader(t, config, false) })
+	t.Run("WrappedTLS", func(t *testing.T) { testSlowReader(t, config, true) })
 }
 
-func testSlowReader(t *testing.T, config *tls.Config) {
+func testSlowReader(t *testing.T, config *tls.Config, hide bool) {
 	inBubble(t, func(c *Config) { c.Limits.QueueFrames = 50 }, func(b *bench) {
-		b.tls = config
+		b.tls, b.hide = config, hide
 		conn, err := b.netDial(b.ctx, "", "")
 		if err != nil {
 			t.Fatal(err)
@@ -142,7 +144,7 @@ func testSlowReader(t *testing.T, config *tls.Config) {
 			p.Volumes(nil)
 		}
 		b.wantCall(p, "drop")
-		if st := b.server.Stats(); time.Since(start) != 0 || st.CutSlow != 1 || st.Sockets != 0 {
+		if st := b.server.Stats(); time.Since(start) != 0 || st.CutSlow != 1 || st.Sockets != 0 && !hide {
 			t.Errorf("after %v: %+v", time.Since(start), st)
 		}
 	})

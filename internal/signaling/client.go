@@ -55,8 +55,9 @@ type client struct {
 
 	ended atomic.Bool // the room has ended the session
 
-	deadline sync.Mutex // guards closing and the socket's read deadline
-	closing  bool       // our close frame is out
+	deadline sync.Mutex // guards the socket's deadlines and the fields below
+	closing  bool       // our close frame is out, or the socket was cut
+	isCut    bool
 }
 
 func newClient(s *Server, conn *websocket.Conn, r *http.Request, meeting string) *client {
@@ -98,6 +99,9 @@ func (c *client) run() {
 	close(c.gone)
 	// Chromium reports a close only when TCP ends, so end it at once
 	// (signaling spec 1.5). Closing also frees a writer that is stuck.
+	if c.wasCut() {
+		closeBelow(c.conn.NetConn())
+	}
 	_ = c.conn.Close()
 	<-written
 }
@@ -360,19 +364,34 @@ func (c *client) sayGoodbye(bye *farewell) {
 }
 
 // cut ends the socket at once, without a word. It never blocks, so the room may
-// call it: closing a TLS connection would wait for a peer that does not read,
-// therefore what is below it is closed.
+// call it. Closing the connection here could block, because TLS has a last word
+// to send to a peer that does not read; deadlines in the past make reader and
+// writer give up, and the reader then closes it.
 func (c *client) cut() {
 	c.out.close()
-	conn := c.conn.NetConn()
+	c.deadline.Lock()
+	defer c.deadline.Unlock()
+	c.closing, c.isCut = true, true
+	_ = c.conn.NetConn().SetDeadline(time.Unix(1, 0))
+}
+
+func (c *client) wasCut() bool {
+	c.deadline.Lock()
+	defer c.deadline.Unlock()
+	return c.isCut
+}
+
+// closeBelow closes the innermost connection that can be got at, to spare the
+// five seconds that crypto/tls gives its last word.
+func closeBelow(conn net.Conn) {
 	for {
-		layered, ok := conn.(interface{ NetConn() net.Conn })
+		layer, ok := conn.(interface{ NetConn() net.Conn })
 		if !ok {
-			break
+			_ = conn.Close()
+			return
 		}
-		conn = layered.NetConn()
+		conn = layer.NetConn()
 	}
-	_ = conn.Close()
 }
 
 // send queues a frame for the client.

@@ -127,6 +127,7 @@ type bench struct {
 	conns  chan net.Conn
 	closed chan struct{}
 	tls    *tls.Config // nil: plain
+	hide   bool        // the type of connections, as a listener that wraps them does
 }
 
 // inBubble runs a test against a server. Nothing of it may be left behind.
@@ -165,7 +166,10 @@ func (b *bench) Accept() (net.Conn, error) {
 	select {
 	case c := <-b.conns:
 		if b.tls != nil {
-			return tls.Server(c, b.tls), nil
+			c = tls.Server(c, b.tls)
+		}
+		if b.hide {
+			c = struct{ net.Conn }{c}
 		}
 		return c, nil
 	case <-b.closed:
