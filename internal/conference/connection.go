@@ -19,11 +19,18 @@ func (p *Participant) followMedia() {
 	case mediaConnected:
 		p.connected = true
 		p.media.joinMix()
-	case mediaGone:
+	case mediaClosed, mediaLost:
 		p.connected = false
 		p.media.leaveMix()
 		p.room.dropCamera(p)
-		p.expire(time.Now().Add(zombieGrace))
+		if p.detached {
+			return // Drop has set how long it may stay away
+		}
+		grace := p.room.rooms.limits.ResumeGrace
+		if state == mediaLost {
+			grace = zombieGrace // it has been away for long already
+		}
+		p.expire(time.Now().Add(grace))
 	}
 }
 

@@ -72,12 +72,12 @@ func (r *room) participants() uint32 {
 	return uint32(len(here))
 }
 
-// codecs is what all subscribed participants can receive, best known first;
-// before anybody has subscribed, what the server can forward. An empty
+// codecs is what all subscribed participants can receive, in the order of the
+// configuration; before anybody has subscribed, all that is negotiated. An empty
 // intersection is left empty: clients ignore it.
 func (r *room) codecs() []Codec {
 	var all []Codec
-	for _, c := range forwardable {
+	for _, c := range r.rooms.codecs {
 		if !slices.ContainsFunc(r.sessions, func(p *Participant) bool {
 			return !p.id.Content && p.codecs != nil && !slices.Contains(p.codecs, c)
 		}) {
@@ -87,16 +87,17 @@ func (r *room) codecs() []Codec {
 	return all
 }
 
-// forwardable are the codecs that the server forwards, in the order of INDEX.
-var forwardable = [...]Codec{VP8, H264Baseline, H264Constrained, H264Main, H264High, H264CHP, VP9Profile0, AV1}
-
-// cameraCount counts the cameras (or, with content, the content shares) on air.
+// cameraCount counts the cameras on air and those that an answer under way
+// promises, or the content shares on air.
 func (r *room) cameraCount(content bool) int {
 	n := 0
 	for _, c := range r.cameras {
 		if c.owner.id.Content == content {
 			n++
 		}
+	}
+	if !content {
+		n += r.promised
 	}
 	return n
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/pion/rtp"
 
 	"github.com/carillon-rtc/carillon/internal/audio"
+	"github.com/carillon-rtc/carillon/internal/rtc"
 	"github.com/carillon-rtc/carillon/internal/rtc/sdp"
 	"github.com/carillon-rtc/carillon/internal/rtc/twcc"
 	"github.com/carillon-rtc/carillon/internal/video"
@@ -31,7 +32,8 @@ type session interface {
 const (
 	mediaNew = iota
 	mediaConnected
-	mediaGone
+	mediaClosed // by the client, which is about to leave or to come back
+	mediaLost   // nothing was heard of it for long, or it never connected
 )
 
 // media is the packets of one participant: it implements rtc.Handler, whose
@@ -123,7 +125,13 @@ func (m *media) close() {
 func (m *media) Connected() { m.turn(mediaConnected) }
 
 // Gone implements rtc.Handler. The session itself traces the reason.
-func (m *media) Gone(string) { m.turn(mediaGone) }
+func (m *media) Gone(reason string) {
+	if reason == rtc.ReasonClosedByPeer {
+		m.turn(mediaClosed)
+		return
+	}
+	m.turn(mediaLost)
+}
 
 // turn notes a new state for the housekeeper, which takes the room's lock that
 // the network's loop must not wait for.

@@ -3,8 +3,6 @@ package conference
 import (
 	"context"
 	"fmt"
-	"io"
-	"log/slog"
 	"math"
 	"net"
 	"strings"
@@ -36,7 +34,7 @@ type house struct {
 
 func newHouse(t *testing.T, attendees ...string) *house {
 	t.Helper()
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := quiet()
 	media, err := rtc.Listen(rtc.Config{Address: "127.0.0.1:0", Log: log})
 	if err != nil {
 		t.Fatal(err)

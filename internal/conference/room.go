@@ -1,7 +1,6 @@
 package conference
 
 import (
-	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -46,6 +45,7 @@ type room struct {
 	sessions []*Participant          // all that joined, oldest first
 	present  map[string]*Participant // who stands in the roster, by attendee id
 	cameras  []*camera               // on air, in order of group ids
+	promised int                     // cameras that were granted and are about to go on air
 	streams  map[uint32]*layer       // on air, by stream id
 	mail     mailbox
 	mixer    *audio.Room // nil until somebody's media is connected
@@ -108,6 +108,9 @@ func (r *room) admit(p *Participant) error {
 	}
 	rights, ok := r.caps[p.id.BaseAttendeeID()]
 	if !ok {
+		return ErrAttendeeUnavailable
+	}
+	if p.id.Content && rights.Content == (Capability{}) {
 		return ErrAttendeeUnavailable
 	}
 	p.id.Capabilities = rights
@@ -215,14 +218,4 @@ func (r *room) apply(caps map[string]Capabilities) {
 			p.setRights(rights)
 		}
 	}
-}
-
-// failed takes over the error of reading the records: an ended meeting ends
-// here, any other trouble is the store's and passes.
-func (r *room) failed(err error) {
-	if errors.Is(err, ErrMeetingEnded) {
-		r.finish(ErrMeetingEnded, endMeeting)
-		return
-	}
-	r.log.Warn("meeting records unavailable", "error", err)
 }

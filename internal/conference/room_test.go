@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/carillon-rtc/carillon/internal/bus"
+	"github.com/carillon-rtc/carillon/internal/rtc"
 )
 
 // play runs a story in a synctest bubble.
@@ -123,6 +124,16 @@ func TestRoster(t *testing.T) {
 		s.wait(4 * time.Second)
 		a.tells("roster 2dropped", "index n=1 full=false []")
 		b.tells("end 0 4500")
+	})
+	play(t, "MediaClosedByPeer", Limits{}, ab, func(t *testing.T, s *stage) {
+		a, b := s.enter("a", 1), s.enter("b", 2)
+		a.take()
+		b.media.Gone(rtc.ReasonClosedByPeer) // as when it reconnects
+		b.Drop()
+		s.wait(11 * time.Second)
+		a.tells()
+		s.wait(2 * time.Second)
+		a.tells("roster 2dropped", "index n=1 full=false []")
 	})
 	play(t, "IDsAreNeverReused", Limits{}, ab, func(t *testing.T, s *stage) {
 		a := s.enter("a", 1)
@@ -289,7 +300,7 @@ func TestPresence(t *testing.T) {
 		share := s.enter("b#content", 3)
 		expect(2)
 		share.Leave()
-		b.media.Gone("")
+		b.media.Gone(rtc.ReasonSilent)
 		s.settle()
 		expect(1)
 		a.Leave()

@@ -251,7 +251,7 @@ func (r *room) read(ctx context.Context) error {
 		r.lock()
 		if err != nil {
 			if errors.Is(err, ErrMeetingEnded) {
-				r.failed(err)
+				r.finish(ErrMeetingEnded, endMeeting)
 			}
 			r.unlock()
 			return err

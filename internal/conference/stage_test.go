@@ -3,7 +3,6 @@ package conference
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -37,7 +36,7 @@ func newStage(t *testing.T, l Limits, attendees ...string) *stage {
 	engine := audio.NewEngine(audio.EngineConfig{})
 	rooms, err := New(Config{
 		Records: s.records, Bus: s.bus, Audio: engine, Limits: l,
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Log: quiet(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -56,6 +55,8 @@ func newStage(t *testing.T, l Limits, attendees ...string) *stage {
 	})
 	return s
 }
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // fakeSession is a session whose packets go nowhere.
 type fakeSession struct {
@@ -125,9 +126,14 @@ func (s *stage) enter(token string, audioSession uint64) *actor {
 // subscribe offers the given encodings and one receiving section for each id.
 func (a *actor) subscribe(send []SendStream, receive ...uint32) SubscribeResult {
 	a.stage.t.Helper()
+	return a.negotiate(offer(len(send) > 0, len(receive)), send, receive...)
+}
+
+func (a *actor) negotiate(offer string, send []SendStream, receive ...uint32) SubscribeResult {
+	a.stage.t.Helper()
 	var result *SubscribeResult
 	err := a.Subscribe(context.Background(), SubscribeRequest{
-		OfferSDP: offer(len(send) > 0, len(receive)), Audio: true,
+		OfferSDP: offer, Audio: true,
 		Sends: len(send) > 0, SendStreams: send, ReceiveStreamIDs: append([]uint32{0}, receive...),
 	}, func(r SubscribeResult) {
 		if result != nil {

@@ -36,7 +36,7 @@ func (p *Participant) judgeStrength(now time.Time) uint32 {
 	switch p.mediaState {
 	case mediaNew:
 		return goodStrength // joining; nothing is known against it
-	case mediaGone:
+	case mediaClosed, mediaLost:
 		return noStrength
 	}
 	quiet := now.Sub(p.media.session.LastReceived())

@@ -11,6 +11,7 @@ import (
 type grant struct {
 	sends    bool   // the camera may be on
 	viewOnly bool   // the client wanted it on, but it may not be
+	promised bool   // it goes on only now and was counted in advance
 	videos   []bool // for each m=video section: a video will be sent on it
 }
 
@@ -27,6 +28,7 @@ func (p *Participant) Subscribe(ctx context.Context, q SubscribeRequest, reply f
 	if err != nil {
 		return err
 	}
+	defer p.withdrawPromise(&g)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -39,6 +41,10 @@ func (p *Participant) Subscribe(ctx context.Context, q SubscribeRequest, reply f
 	defer p.room.unlock()
 	if p.gone {
 		return ErrLeft
+	}
+	if g.promised {
+		g.promised = false
+		p.room.promised-- // apply keeps it
 	}
 	result := p.apply(&q, g, answer)
 	p.room.later(p.room.rooms.flush) // requests for keyframes
@@ -63,6 +69,9 @@ func (p *Participant) grant(q *SubscribeRequest) (grant, error) {
 	wants := q.Sends && len(q.SendStreams) > 0
 	g := grant{sends: wants && p.mayPublish()}
 	g.viewOnly = wants && !g.sends
+	if g.promised = g.sends && p.camera == nil && !p.id.Content; g.promised {
+		r.promised++
+	}
 	received := 0
 	for _, id := range q.ReceiveStreamIDs {
 		l := r.streams[id]
@@ -73,6 +82,16 @@ func (p *Participant) grant(q *SubscribeRequest) (grant, error) {
 		g.videos = append(g.videos, ok)
 	}
 	return g, nil
+}
+
+// withdrawPromise ends the counting in advance of a camera that will not go on
+// air.
+func (p *Participant) withdrawPromise(g *grant) {
+	if g.promised {
+		p.room.lock()
+		p.room.promised--
+		p.room.unlock()
+	}
 }
 
 // mayPublish says whether p may have its camera, or its content's picture, on.

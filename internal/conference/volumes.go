@@ -59,7 +59,7 @@ func (r *room) measureVolumes(now time.Time) []Volume {
 // sendBitrates tells everybody the measured rates of what it could receive.
 func (r *room) sendBitrates() {
 	for _, p := range r.sessions {
-		if p.rosterID == 0 || !p.reachable() || p.id.Content {
+		if p.rosterID == 0 || !p.reachable() {
 			continue
 		}
 		var streams []StreamBitrate
