@@ -60,7 +60,9 @@ type Server struct {
 
 	ctx    context.Context
 	cancel context.CancelFunc
-	wg     sync.WaitGroup // every goroutine that the server or one of its sessions started
+	wg     sync.WaitGroup // the server's goroutines
+	calls  sync.WaitGroup // the sessions' goroutines
+	once   sync.Once
 	closed atomic.Bool
 }
 
@@ -200,19 +202,20 @@ func (s *Server) Close() {
 	s.wg.Wait()
 }
 
-// shut begins the end; it does not wait.
+// shut ends everything but does not wait for the server's own goroutines. Whoever calls it second waits for the first.
 func (s *Server) shut() {
-	if !s.closed.CompareAndSwap(false, true) {
-		return
-	}
-	for _, sess := range s.tables.sessions() {
-		sess.Close()
-	}
-	s.out.flush() // the goodbyes
-	s.turn.close()
-	s.cancel()
-	_ = s.tcp.Close()
-	_ = s.udp.Close()
+	s.once.Do(func() {
+		s.closed.Store(true)
+		for _, sess := range s.tables.sessions() {
+			sess.Close()
+		}
+		s.calls.Wait() // the goodbyes are in the outbox then
+		s.out.flush()
+		s.turn.close()
+		s.cancel()
+		_ = s.tcp.Close()
+		_ = s.udp.Close()
+	})
 }
 
 // Flush sends the outgoing batch now.

@@ -201,7 +201,7 @@ func (s *Session) begin() {
 	}
 	s.begun.Do(func() {
 		if !s.closed.Load() {
-			s.server.wg.Go(s.runDTLS)
+			s.server.calls.Go(s.runDTLS)
 		}
 	})
 }

@@ -71,6 +71,19 @@ func TestSession_WeClose(t *testing.T) {
 	}
 }
 
+func TestServer_CloseSaysGoodbye(t *testing.T) {
+	s := startServer(t)
+	c := newClient(t, webrtc.Configuration{})
+	_, h := join(t, s, c)
+	s.Close()
+	eventually(t, "the client knows", func() bool {
+		return c.pc.ConnectionState() == webrtc.PeerConnectionStateClosed
+	})
+	if len(h.gone) != 0 {
+		t.Error("Gone after Close")
+	}
+}
+
 func TestSession_WeAreDTLSClient(t *testing.T) {
 	s := startServer(t)
 	c := newClient(t, webrtc.Configuration{})
