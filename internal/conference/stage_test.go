@@ -25,12 +25,12 @@ import (
 // network, to be used in a synctest bubble.
 type stage struct {
 	*Rooms
-	t       *testing.T
+	t       testing.TB
 	records *records
 	bus     bus.Bus
 }
 
-func newStage(t *testing.T, l Limits, attendees ...string) *stage {
+func newStage(t testing.TB, l Limits, attendees ...string) *stage {
 	t.Helper()
 	s := &stage{t: t, records: newRecords(attendees...), bus: bus.NewLocal()}
 	engine := audio.NewEngine(audio.EngineConfig{})
