@@ -155,6 +155,15 @@ func TestIndex(t *testing.T) {
 			t.Errorf("tracks %v", r.Tracks)
 		}
 		b.UpdateVideos([]VideoSubscription{{MID: "9", StreamID: 2}, {MID: "2", StreamID: 77}}, []string{"8"})
+		down := b.receivers["2"].down
+		b.subscribe(nil, 0)
+		if rx := b.receivers["2"]; rx.layer != nil {
+			t.Error("an unsubscribed section still shows something")
+		}
+		b.subscribe(nil, 2)
+		if rx := b.receivers["2"]; rx.down != down || rx.layer == nil {
+			t.Error("a section that came back began its numbers anew")
+		}
 		b.Pause([]uint32{2, 77})
 		if rx := b.receivers["2"]; !rx.paused || rx.layer == nil {
 			t.Errorf("after pause: %+v", rx)

@@ -48,16 +48,16 @@ func (p *Participant) receive(q *SubscribeRequest, a *sdp.Answer) []Track {
 	var tracks []Track
 	for i := range a.Receive {
 		s := &a.Receive[i]
-		if s.SSRC == 0 {
-			continue
-		}
 		live[s.MID] = true
-		rx := p.section(s)
 		if !s.Subscribed() || s.Index >= len(q.ReceiveStreamIDs) {
-			rx.show(nil)
-			rx.pause(false)
+			// The mid keeps its SSRC, so the numbering must be kept for it too.
+			if rx := p.receivers[s.MID]; rx != nil {
+				rx.show(nil)
+				rx.pause(false)
+			}
 			continue
 		}
+		rx := p.section(s)
 		id := q.ReceiveStreamIDs[s.Index]
 		tracks = append(tracks, Track{StreamID: id, SSRC: s.SSRC, TrackLabel: s.Label})
 		l := p.room.streams[id] // nil: it ended meanwhile, and INDEX says so

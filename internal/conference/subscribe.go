@@ -139,7 +139,7 @@ func (p *Participant) learnCodecs(a *sdp.Answer) {
 
 // publish puts the camera on or off the air.
 func (p *Participant) publish(q *SubscribeRequest, g grant, a *sdp.Answer) []Allocation {
-	if !g.sends || a.Camera == nil || a.Camera.Direction != sdp.SendRecv {
+	if !g.sends || a.Camera == nil || a.Camera.Direction == sdp.Inactive {
 		p.room.dropCamera(p)
 		out := []Allocation{{StreamID: 1, GroupID: 1}} // the real service's dummy
 		if g.viewOnly {
