@@ -9,6 +9,24 @@
 // The package knows nothing of WebSocket frames: a signalling client calls
 // [Rooms.Authenticate], [Rooms.Join] and the methods of [Participant], and is
 // told of changes through its [Client] interface.
+//
+// # Who runs what
+//
+// A room has one lock, under which everything but packets happens, the calls of
+// Client included. Packets come from the network's read loop and find their way
+// (leg of the mix, publisher, receiving section) through atomic pointers, so
+// they never wait for a room. One goroutine for all rooms looks after what comes
+// with time: volumes, bit rates, drops, changes of the media connections, and
+// the next reading of the records. It sleeps while there is no room.
+//
+// # The life of a session
+//
+//	Join ── Begin: INDEX ── first Subscribe: in the roster ── media connected: in the mix
+//	  └── socket lost: stays for Limits.ResumeGrace, then dropped, unless the same attendee is announced again
+//
+// An attendee has one place in the roster. A second session of it takes the
+// first one's place when it is announced: silently if it has the same
+// audio_session_id (a client that came back), with status 301 otherwise.
 package conference
 
 import (

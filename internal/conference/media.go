@@ -57,6 +57,7 @@ type media struct {
 
 	// The rest belongs to the handler's calls.
 
+	reception   reception
 	recorder    *twcc.Recorder
 	feedback    []rtcp.Packet // reused
 	feedbackDue time.Time
@@ -155,6 +156,9 @@ func (m *media) RTP(h *rtp.Header, payload []byte, arrival time.Time) {
 			p.RTP(h, payload, arrival)
 		}
 		return
+	}
+	if m.reception.packet(h, arrival) {
+		m.report(to.audioSSRC, arrival)
 	}
 	leg := m.leg.Load()
 	if leg == nil {

@@ -32,6 +32,7 @@ func (m *media) RTCP(pkts []rtcp.Packet) {
 		case *rtcp.ReceiverReport:
 			m.reports(to, pkt.Reports, pkts[i:i+1], now)
 		case *rtcp.SenderReport:
+			m.reception.senderReport(pkt, now)
 			m.reports(to, pkt.Reports, pkts[i:i+1], now)
 		}
 	}
