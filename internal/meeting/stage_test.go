@@ -21,7 +21,7 @@ const account = "000000000000"
 
 // stage is a service with a real store, bus and lifecycle clock around it.
 type stage struct {
-	t     *testing.T
+	t     testing.TB
 	dir   string
 	store *store.Store
 	bus   *bus.Local
@@ -34,7 +34,7 @@ type stage struct {
 	heard []string // subject and data of what was published on meeting.>
 }
 
-func newStage(t *testing.T, limits meeting.Limits, ends meeting.Ends) *stage {
+func newStage(t testing.TB, limits meeting.Limits, ends meeting.Ends) *stage {
 	t.Helper()
 	s := &stage{t: t, dir: t.TempDir()}
 	s.ctx = as(api.ServiceMeetings, account)
