@@ -94,7 +94,7 @@ func TestIndex(t *testing.T) {
 		if a.index.AtCapacity || !c.index.AtCapacity {
 			t.Errorf("at capacity: a %v, c %v", a.index.AtCapacity, c.index.AtCapacity)
 		}
-		if r := c.subscribe(oneCamera()); !r.ViewOnly || c.camera != nil {
+		if r := c.subscribe(oneCamera()); !r.ViewOnly || c.camera != nil || r.Allocations[0] != (Allocation{"AmazonChimeExpressVideo", 1, 1}) {
 			t.Errorf("third of two cameras: %+v", r)
 		}
 		if r := a.subscribe(oneCamera()); r.ViewOnly {

@@ -141,11 +141,7 @@ func (p *Participant) learnCodecs(a *sdp.Answer) {
 func (p *Participant) publish(q *SubscribeRequest, g grant, a *sdp.Answer) []Allocation {
 	if !g.sends || a.Camera == nil || a.Camera.Direction == sdp.Inactive {
 		p.room.dropCamera(p)
-		out := []Allocation{{StreamID: 1, GroupID: 1}} // the real service's dummy
-		if g.viewOnly {
-			out[0].TrackLabel = q.SendStreams[0].TrackLabel
-		}
-		return out
+		return dummies(q)
 	}
 	if p.camera != nil && !p.camera.sameEncodings(q.SendStreams, a.Camera) {
 		p.room.dropCamera(p) // simulcast was switched on or off
@@ -157,4 +153,17 @@ func (p *Participant) publish(q *SubscribeRequest, g grant, a *sdp.Answer) []All
 	}
 	p.media.attachCamera(p.camera, a)
 	return p.camera.allocations()
+}
+
+// dummies are what the real service allocates when nothing may be sent: one
+// entry for each encoding that the client named, and one if it named none.
+func dummies(q *SubscribeRequest) []Allocation {
+	out := []Allocation{{StreamID: 1, GroupID: 1}}
+	if q.Sends && len(q.SendStreams) > 0 {
+		out = slices.Repeat(out, len(q.SendStreams))
+		for i := range out {
+			out[i].TrackLabel = q.SendStreams[i].TrackLabel
+		}
+	}
+	return out
 }
