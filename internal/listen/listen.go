@@ -135,6 +135,10 @@ type peeked struct {
 	first []byte
 }
 
+// NetConn returns the TLS connection, so that a socket's owner can reach the
+// deadlines below it.
+func (p *peeked) NetConn() net.Conn { return p.Conn }
+
 func (p *peeked) Read(b []byte) (int, error) {
 	if len(p.first) > 0 && len(b) > 0 {
 		n := copy(b, p.first)

@@ -5,8 +5,8 @@ import "sync/atomic"
 // Stats counts what happened since the server was made, but for the fields
 // that say "now".
 type Stats struct {
-	Sockets uint64 // open now
-	Joined  uint64 // sockets that are in a meeting now
+	Sockets int64 // open now
+	Joined  int64 // sockets that are in a meeting now
 
 	Opened             uint64 // sockets upgraded
 	NotWebSocket       uint64 // requests that were no upgrade
@@ -56,7 +56,7 @@ func (s *Server) Stats() Stats {
 	s.mu.Unlock()
 	c := &s.stats
 	return Stats{
-		Sockets: uint64(sockets), Joined: uint64(max(0, c.joined.Load())),
+		Sockets: int64(sockets), Joined: max(0, c.joined.Load()),
 		Opened: c.opened.Load(), NotWebSocket: c.notWebSocket.Load(),
 		RefusedUnavailable: c.refusedUnavailable.Load(), RefusedEnded: c.refusedEnded.Load(),
 		RefusedCapacity: c.refusedCapacity.Load(), RefusedDraining: c.refusedDraining.Load(),
