@@ -4,6 +4,7 @@ import { notices } from './notices.mts';
 
 export default defineConfig({
   plugins: [lightChime(), react(), notices('notices.txt')],
+  define: { global: 'globalThis' }, // the Chime client was written for bundlers that know Node's name of it
   build: {
     emptyOutDir: true,
     // Inlined files would be data: URLs, for which the policy in web.go makes no exception but for pictures.

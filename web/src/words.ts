@@ -2,7 +2,7 @@
 // somebody who wants to be in a meeting, so it says what to do next.
 import type { DeviceKind, Problem } from './devices/problem';
 import type { End } from './meeting/connection';
-import type { Refusal } from './server';
+import { Refusal } from './server';
 
 export interface Words {
   title: string;
@@ -40,7 +40,10 @@ export const insecureWords: Words = {
   detail: 'Browsers allow a microphone and a camera only on addresses that begin with https://. You can listen and watch here.',
 };
 
-export function refusalWords(refusal: Refusal): Words {
+export function refusalWords(refusal: unknown): Words {
+  if (!(refusal instanceof Refusal)) {
+    return { title: 'The page is not complete', detail: 'Some of it did not load. Reload it; the server may just have been updated.' };
+  }
   switch (refusal.code) {
     case 'Unreachable':
       return { title: 'The server cannot be reached', detail: 'Check your network connection, then try again.' };
@@ -63,7 +66,7 @@ export function refusalWords(refusal: Refusal): Words {
 export function endWords(end: End): Words {
   switch (end) {
     case 'left':
-      return { title: 'You left the meeting', detail: 'It goes on for everybody else.' };
+      return { title: 'You left the meeting', detail: 'You can come back as long as it goes on.' };
     case 'ended':
       return { title: 'The meeting has ended', detail: 'It was closed for everybody.' };
     case 'removed':

@@ -15,7 +15,7 @@ export interface PreviewState {
 // Preview holds the camera and the microphone of somebody who is about to join.
 // A device that is switched off is really off: its light goes out.
 export class Preview extends Observable<PreviewState> {
-  #open = true;
+  #open = false;
   #unwatch = () => {};
 
   constructor() {
@@ -23,6 +23,7 @@ export class Preview extends Observable<PreviewState> {
   }
 
   async start(): Promise<void> {
+    this.#open = true;
     this.#unwatch = watchDevices(() => void this.#list());
     const { muted, cameraOff } = this.state.choice;
     const wanted = new Set<DeviceKind>();

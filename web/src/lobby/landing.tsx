@@ -1,7 +1,7 @@
 import { useState, type FormEvent } from 'react';
 import { recall, remember } from '../devices/choice';
 import { ProblemNote } from '../parts/problem-note';
-import { Refusal, startMeeting, type Seat } from '../server';
+import { startMeeting, type Seat } from '../server';
 import { refusalWords, type Words } from '../words';
 import { Frame } from './frame';
 import { NameField } from './name-field';
@@ -22,7 +22,7 @@ export function Landing({ started }: { started: (seat: Seat) => void }) {
     try {
       started(await startMeeting(name, title));
     } catch (error) {
-      setProblem(refusalWords(error as Refusal));
+      setProblem(refusalWords(error));
       setBusy(false);
     }
   };
@@ -40,7 +40,7 @@ export function Landing({ started }: { started: (seat: Seat) => void }) {
               <input value={title} onChange={(e) => setTitle(e.target.value)} maxLength={48} autoComplete="off" placeholder="Monday round" />
             </label>
             {problem && <ProblemNote words={problem} />}
-            <button className="primary" type="submit" disabled={busy || !name.trim()}>
+            <button className="primary" type="submit" disabled={busy}>
               {busy ? 'Starting …' : 'Start a meeting'}
             </button>
           </form>

@@ -5,7 +5,7 @@ import { meetingTitle } from '../names';
 import { useObservable } from '../observable';
 import { DeviceSelect } from '../parts/device-select';
 import { ProblemNote } from '../parts/problem-note';
-import { joinMeeting, type Refusal, type Seat } from '../server';
+import { joinMeeting, type Seat } from '../server';
 import { deviceWords, insecureWords, refusalWords, type Words } from '../words';
 import { Frame } from './frame';
 import { Meter } from './meter';
@@ -46,7 +46,7 @@ export function Lobby({ meetingId, seat, preload, enter, startAnother }: Props) 
       preview.stop(); // some systems give a camera to one taker at a time
       await enter(taken);
     } catch (error) {
-      setRefusal(refusalWords(error as Refusal));
+      setRefusal(refusalWords(error));
       setBusy(false);
       void preview.start();
     }
@@ -64,7 +64,7 @@ export function Lobby({ meetingId, seat, preload, enter, startAnother }: Props) 
           {refusal && (
             <ProblemNote words={refusal}><button type="button" className="plain" onClick={startAnother}>Start another meeting</button></ProblemNote>
           )}
-          <button ref={joinButton} className="primary" type="submit" disabled={busy || !choice.name.trim()}>
+          <button ref={joinButton} className="primary" type="submit" disabled={busy}>
             {busy ? 'Joining …' : 'Join'}
           </button>
           <fieldset className="devices">

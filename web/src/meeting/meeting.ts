@@ -52,6 +52,7 @@ export class Meeting {
   async join(): Promise<void> {
     // Without this the others would see a frozen picture until the server notices.
     window.addEventListener('pagehide', this.#leaveWithPage);
+    document.body.append(this.#sound); // some browsers play nothing that isn't in the page
     let begun = false;
     this.connection.subscribe(() => {
       const { phase } = this.connection.state;
@@ -78,9 +79,10 @@ export class Meeting {
   async #close(): Promise<void> {
     window.removeEventListener('pagehide', this.#leaveWithPage);
     const { audioVideo } = this.#session;
-    audioVideo.stopContentShare();
+    this.sharing.stop();
     audioVideo.stop();
     audioVideo.unbindAudioElement();
+    this.#sound.remove();
     await this.inputs.end();
     await this.#devices.destroy();
   }

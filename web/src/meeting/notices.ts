@@ -3,10 +3,10 @@ import { Observable } from '../observable';
 export interface Notice {
   id: number;
   text: string;
-  tone: 'plain' | 'bad';
+  tone: 'news' | 'bad';
 }
 
-const shownFor = { plain: 5_000, bad: 9_000 }; // ms
+const shownFor = { news: 5_000, bad: 9_000 }; // ms
 
 // Notices are short messages that go away by themselves.
 export class Notices extends Observable<{ list: Notice[] }> {
@@ -16,7 +16,7 @@ export class Notices extends Observable<{ list: Notice[] }> {
     super({ list: [] });
   }
 
-  add(text: string, tone: Notice['tone'] = 'plain'): void {
+  add(text: string, tone: Notice['tone'] = 'news'): void {
     const notice = { id: this.#next++, text, tone };
     const others = this.state.list.filter((n) => n.text !== text);
     this.update({ list: [...others.slice(-2), notice] });

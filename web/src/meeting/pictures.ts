@@ -35,17 +35,19 @@ export class Pictures extends Observable<PicturesState> {
   // show puts a picture into an element and returns how to take it out.
   show(tile: number, element: HTMLVideoElement): () => void {
     this.#audioVideo.bindVideoElement(tile, element);
-    return () => this.#audioVideo.unbindVideoElement(tile);
+    return () => {
+      if (this.#audioVideo.getVideoTile(tile)) this.#audioVideo.unbindVideoElement(tile);
+    };
   }
 
   #put(tile: VideoTileState): void {
     if (tile.tileId === null) return;
-    const shown = tile.boundAttendeeId && tile.boundVideoStream && (!tile.localTile || tile.localTileStarted);
-    if (!shown) {
+    // One's own tile stays when the camera goes off, without a stream.
+    if (!tile.boundAttendeeId || !tile.boundVideoStream) {
       this.#drop(tile.tileId);
       return;
     }
-    const owner = tile.boundAttendeeId!.split('#')[0]!;
+    const owner = tile.boundAttendeeId.split('#')[0]!;
     const next = {
       tile: tile.tileId, owner, mine: owner === this.#self, screen: tile.isContent,
       stalled: tile.poorConnection || tile.paused,

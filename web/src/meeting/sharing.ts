@@ -38,9 +38,12 @@ export class Sharing extends Observable<SharingState> {
     return typeof navigator.mediaDevices?.getDisplayMedia === 'function';
   }
 
+  stop(): void {
+    if (this.state.stage !== 'off') this.#audioVideo.stopContentShare();
+  }
+
   async toggle(): Promise<void> {
-    if (this.state.stage === 'on') this.#audioVideo.stopContentShare();
-    if (this.state.stage !== 'off') return;
+    if (this.state.stage !== 'off') return this.stop();
     if (this.#screens() >= maxScreens) {
       this.#notices.add(noticeWords.shareLimit, 'bad');
       return;

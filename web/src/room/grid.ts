@@ -6,11 +6,12 @@ export interface Size {
 }
 
 const widest = 16 / 9;
-const narrowest = 3 / 4;
 
-// fit finds the tile size with which n tiles, of any shape between upright 3:4
-// and 16:9, cover most of a space.
+// fit finds the tile size with which n tiles cover most of a space. Tiles are
+// at most 16:9; in an upright space they may be upright, too, elsewhere that
+// would cut faces off at the sides.
 export function fit(n: number, space: Size, gap: number): Size {
+  const narrowest = space.height > space.width ? 3 / 4 : 4 / 3;
   let best: Size = { width: 0, height: 0 };
   for (let columns = 1; columns <= n; columns++) {
     const rows = Math.ceil(n / columns);

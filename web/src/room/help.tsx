@@ -16,7 +16,7 @@ export function Help({ close }: { close: () => void }) {
         ))}
         <div><dt><kbd>Esc</kbd></dt><dd>Close a panel</dd></div>
       </dl>
-      <label className="check"><input type="checkbox" checked={on} onChange={toggle} />Use single keys</label>
+      <label className="check"><input type="checkbox" checked={on} onChange={toggle} />Use single-key shortcuts</label>
     </Dialog>
   );
 }

@@ -48,7 +48,7 @@ export default function Room({ meeting, over }: { meeting: Meeting; over: () => 
   };
   const copyLink = async () => {
     const copied = await copyText(meetingLink(meeting.id));
-    meeting.notices.add(copied ? noticeWords.linkCopied : noticeWords.linkNotCopied, copied ? 'plain' : 'bad');
+    meeting.notices.add(copied ? noticeWords.linkCopied : noticeWords.linkNotCopied, copied ? 'news' : 'bad');
   };
   useShortcuts(act);
 
