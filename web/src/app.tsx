@@ -1,5 +1,5 @@
 import { lazy, Suspense, useEffect, useState } from 'react';
-import { recall } from './devices/choice';
+import type { Choice } from './devices/choice';
 import { Landing } from './lobby/landing';
 import { Left } from './lobby/left';
 import { Lobby } from './lobby/lobby';
@@ -42,9 +42,9 @@ export function App() {
   const goToLobby = (meetingId: string, seat?: Seat) => go({ at: 'lobby', meetingId, seat }, meetingPath(meetingId));
   const goToStart = () => go({ at: 'landing' }, '/');
 
-  const enter = async (seat: Seat) => {
+  const enter = async (seat: Seat, choice: Choice) => {
     const [{ Meeting: Joined }] = await Promise.all([loadMeeting(), loadRoom()]);
-    const meeting = new Joined(seat, recall());
+    const meeting = new Joined(seat, choice);
     setPage({ at: 'room', meeting });
     await meeting.join();
   };

@@ -9,36 +9,31 @@ export interface Words {
   detail: string;
 }
 
-const deviceNames: Record<DeviceKind, string> = { microphone: 'microphone', camera: 'camera' };
-
-export function deviceWords(kind: DeviceKind, problem: Problem): Words {
-  const device = deviceNames[kind];
+// deviceWords names one device, or both when they have the same problem.
+export function deviceWords(kinds: DeviceKind[], problem: Problem): Words {
+  const both = kinds.length > 1;
+  const device = kinds.join(' and ');
   switch (problem) {
     case 'denied':
       return {
-        title: `The ${device} is blocked`,
-        detail: `Allow it with the icon beside the address, then try again. You can also join without a ${device}.`,
+        title: `The ${device} ${both ? 'are' : 'is'} blocked`,
+        detail: `Allow ${both ? 'them' : 'it'} with the icon beside the address, then try again.`,
       };
     case 'missing':
-      return { title: `No ${device} found`, detail: `Plug one in and it appears here. You can also join without a ${device}.` };
+      return { title: `No ${kinds.join(' or ')} found`, detail: 'Plug one in, then try again.' };
     case 'busy':
-      return { title: `The ${device} is in use`, detail: `Another program seems to hold it. Close that program and try again.` };
+      return { title: `The ${device} ${both ? 'are' : 'is'} in use`, detail: 'Another program seems to hold it. Close that program, then try again.' };
     case 'insecure':
       return {
-        title: `The browser keeps the ${device} from this page`,
-        detail: 'The address must begin with https:// (or be on this very machine). You can still join to listen and watch.',
+        title: 'This page was not opened securely',
+        detail: 'Browsers allow a microphone and a camera only on addresses that begin with https://.',
       };
     case 'failed':
-      return { title: `The ${device} does not start`, detail: 'Try another one, or unplug it and plug it in again.' };
+      return { title: `The ${device} ${both ? 'do' : 'does'} not start`, detail: 'Try another one, or unplug it and plug it in again.' };
   }
 }
 
-// insecureWords are for a page that can't even join: without a secure context
-// browsers do not hand out devices, on most networks the rest works.
-export const insecureWords: Words = {
-  title: 'This page was not opened securely',
-  detail: 'Browsers allow a microphone and a camera only on addresses that begin with https://. You can listen and watch here.',
-};
+export const joinAnyway = 'You can join all the same, to listen, watch and write.';
 
 export function refusalWords(refusal: unknown): Words {
   if (!(refusal instanceof Refusal)) {

@@ -52,8 +52,8 @@ export class Preview extends Observable<PreviewState> {
     await this.#acquire(again);
   }
 
-  retry(kind: DeviceKind): Promise<void> {
-    return this.#acquire(new Set([kind]));
+  retry(kinds: DeviceKind[]): Promise<void> {
+    return this.#acquire(new Set(kinds));
   }
 
   // acquire asks for all at once, because two questions in a row are answered

@@ -1,12 +1,13 @@
 import { useEffect, useRef, useState, type FormEvent } from 'react';
-import { mayUseDevices } from '../devices/problem';
+import type { Choice } from '../devices/choice';
 import { Preview } from '../devices/preview';
 import { meetingTitle } from '../names';
 import { useObservable } from '../observable';
 import { DeviceSelect } from '../parts/device-select';
 import { ProblemNote } from '../parts/problem-note';
 import { joinMeeting, type Seat } from '../server';
-import { deviceWords, insecureWords, refusalWords, type Words } from '../words';
+import { refusalWords, type Words } from '../words';
+import { DeviceProblems } from './device-problems';
 import { Frame } from './frame';
 import { Meter } from './meter';
 import { Mirror } from './mirror';
@@ -17,7 +18,7 @@ interface Props {
   meetingId: string;
   seat?: Seat; // of whoever has just started the meeting
   preload: () => unknown;
-  enter: (seat: Seat) => Promise<void>;
+  enter: (seat: Seat, choice: Choice) => Promise<void>;
   startAnother: () => void;
 }
 
@@ -44,7 +45,10 @@ export function Lobby({ meetingId, seat, preload, enter, startAnother }: Props) 
     try {
       const taken = seat ?? (await joinMeeting(meetingId, name));
       preview.stop(); // some systems give a camera to one taker at a time
-      await enter(taken);
+      // What is known not to work is not tried again at once.
+      await enter(taken, {
+        ...choice, muted: choice.muted || problems.microphone !== undefined, cameraOff: choice.cameraOff || problems.camera !== undefined,
+      });
     } catch (error) {
       setRefusal(refusalWords(error));
       setBusy(false);
@@ -69,12 +73,7 @@ export function Lobby({ meetingId, seat, preload, enter, startAnother }: Props) 
           </button>
           <fieldset className="devices">
             <legend>Devices</legend>
-            {!mayUseDevices() && <ProblemNote words={insecureWords} />}
-            {mayUseDevices() && (['microphone', 'camera'] as const).map((kind) => problems[kind] && (
-              <ProblemNote key={kind} words={deviceWords(kind, problems[kind])}>
-                <button type="button" className="plain" onClick={() => void preview.retry(kind)}>Try again</button>
-              </ProblemNote>
-            ))}
+            <DeviceProblems preview={preview} />
             <DeviceSelect label="Microphone" icon="mic" devices={devices.microphones} chosen={choice.microphone}
               choose={(microphone) => void preview.choose({ microphone })} />
             <Meter preview={preview} />

@@ -127,7 +127,7 @@ export class Inputs extends Observable<InputsState> {
       problem = problemOf(error);
     }
     if (problem === undefined) return true;
-    const { title, detail } = deviceWords(kind, problem);
+    const { title, detail } = deviceWords([kind], problem);
     this.#notices.add(`${title}. ${detail}`, 'bad');
     return false;
   }

@@ -18,7 +18,7 @@ export function DeviceSelect({ label, icon, devices, chosen, choose }: Props) {
     <div className="device">
       <label htmlFor={id}><Icon name={icon} /><span>{label}</span></label>
       <select id={id} value={value} disabled={devices.length === 0} onChange={(e) => choose(e.target.value)}>
-        {devices.length === 0 && <option value="">None found</option>}
+        {devices.length === 0 && <option value="">None available</option>}
         {devices.map((d) => <option key={d.id} value={d.id}>{d.label}</option>)}
       </select>
     </div>

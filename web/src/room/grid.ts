@@ -11,7 +11,7 @@ const widest = 16 / 9;
 // at most 16:9; in an upright space they may be upright, too, elsewhere that
 // would cut faces off at the sides.
 export function fit(n: number, space: Size, gap: number): Size {
-  const narrowest = space.height > space.width ? 3 / 4 : 4 / 3;
+  const narrowest = space.height > space.width ? 9 / 16 : 4 / 3;
   let best: Size = { width: 0, height: 0 };
   for (let columns = 1; columns <= n; columns++) {
     const rows = Math.ceil(n / columns);

@@ -26,8 +26,8 @@ export function Stage({ meeting, copyLink }: { meeting: Meeting; copyLink: () =>
   const narrow = size.width < phone;
   const seated = cast(people, cameras, active, large ? 12 : narrow ? 8 : 25);
   const float = narrow && !large && people.length === 2;
-  const columns = float ? 1 : seated.length + (seated.length < people.length ? 1 : 0);
-  const tile = large ? undefined : fit(columns, size, gap);
+  const places = seated.length + (seated.length < people.length ? 1 : 0);
+  const tile = large ? undefined : float ? size : fit(places, size, gap);
   const nameOf = (owner: string) => people.find((p) => p.id === owner)?.name ?? 'Someone';
 
   const show = (person: Person) => (
