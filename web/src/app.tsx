@@ -46,7 +46,7 @@ export function App() {
     const [{ Meeting: Joined }] = await Promise.all([loadMeeting(), loadRoom()]);
     const meeting = new Joined(seat, choice);
     setPage({ at: 'room', meeting });
-    await meeting.join();
+    void meeting.join();
   };
 
   switch (page.at) {

@@ -92,11 +92,8 @@ export class Inputs extends Observable<InputsState> {
 
   async chooseSpeaker(id: string): Promise<void> {
     this.#remember({ speaker: id });
-    try {
-      await this.#audioVideo.chooseAudioOutput(id);
-    } catch {
-      await this.#audioVideo.chooseAudioOutput(''); // unplugged since it was chosen
-    }
+    // One that was unplugged since it was chosen leaves the sound where it is.
+    await this.#audioVideo.chooseAudioOutput(id).catch(() => {});
   }
 
   async #openMicrophone(id: string): Promise<boolean> {

@@ -49,6 +49,7 @@ export class Meeting {
     this.chat = new Chat(audioVideo, this.self, this.notices);
   }
 
+  // join never fails; how it went is told by the connection.
   async join(): Promise<void> {
     // Without this the others would see a frozen picture until the server notices.
     window.addEventListener('pagehide', this.#leaveWithPage);
@@ -62,8 +63,13 @@ export class Meeting {
       begun = true;
       void this.inputs.begin();
     });
-    await this.inputs.prepare(this.#sound);
-    if (this.connection.state.phase !== 'over') this.#session.audioVideo.start();
+    try {
+      await this.inputs.prepare(this.#sound);
+      if (this.connection.state.phase !== 'over') this.#session.audioVideo.start();
+    } catch (error) {
+      console.error(error);
+      this.connection.finish('failed');
+    }
   }
 
   leave(): void {

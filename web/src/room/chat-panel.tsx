@@ -12,7 +12,7 @@ const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-d
 
 export function ChatPanel({ meeting, close }: { meeting: Meeting; close: () => void }) {
   const { messages } = useObservable(meeting.chat);
-  const list = useRef<HTMLOListElement>(null);
+  const list = useRef<HTMLDivElement>(null);
   const follows = useRef(true);
 
   useEffect(() => {
@@ -29,10 +29,10 @@ export function ChatPanel({ meeting, close }: { meeting: Meeting; close: () => v
   };
   return (
     <Panel title="Chat" close={close}>
-      <ol className="messages" ref={list} onScroll={scrolled} role="log" aria-label="Messages" tabIndex={0}>
-        {messages.length === 0 && <li className="none">Messages are seen by everyone here, and by who joins within five minutes. They are kept nowhere.</li>}
-        {messages.map((message, i) => <Line key={message.id} message={message} before={messages[i - 1]} />)}
-      </ol>
+      <div className="messages" ref={list} onScroll={scrolled} role="log" aria-label="Messages" tabIndex={0}>
+        {messages.length === 0 && <p className="none">Everyone here sees what is written, and so does who joins within five minutes. It is kept nowhere.</p>}
+        <ol>{messages.map((message, i) => <Line key={message.id} message={message} before={messages[i - 1]} />)}</ol>
+      </div>
       <Composer send={(text) => meeting.chat.send(text)} />
     </Panel>
   );

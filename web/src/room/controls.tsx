@@ -17,7 +17,7 @@ export function Controls({ meeting, panel, act }: Props) {
   const { unread } = useObservable(meeting.chat);
   const { people } = useObservable(meeting.people);
   return (
-    <div className="controls" role="toolbar" aria-label="Meeting controls">
+    <div className="controls" role="group" aria-label="Meeting controls">
       <Control action="mute" icon={muted ? 'micOff' : 'mic'} off={muted} label={muted ? 'Unmute' : 'Mute'} act={act} />
       <Control action="camera" icon={camera === 'off' ? 'cameraOff' : 'camera'} off={camera === 'off'} busy={camera === 'starting'}
         label={camera === 'off' ? 'Turn the camera on' : 'Turn the camera off'} act={act} />

@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type { Meeting } from '../meeting/meeting';
 import { useObservable } from '../observable';
 import { Bell } from '../parts/bell';
@@ -26,8 +26,11 @@ export default function Room({ meeting, over }: { meeting: Meeting; over: () => 
   const [dialog, setDialog] = useState<'devices' | 'help' | null>(null);
   const toggle = (which: 'people' | 'chat') => setPanel(panel === which ? null : which);
 
+  const heading = useRef<HTMLHeadingElement>(null);
+
   useEffect(() => {
     document.title = `${meeting.title} – Carillon`;
+    heading.current?.focus(); // the button that had the focus is gone
   }, [meeting]);
   useEffect(() => {
     if (phase === 'over') over();
@@ -56,7 +59,7 @@ export default function Room({ meeting, over }: { meeting: Meeting; over: () => 
     <div className={panel ? 'room with-panel' : 'room'}>
       <header className="top">
         <Bell />
-        <h1>{meeting.title}</h1>
+        <h1 ref={heading} tabIndex={-1}>{meeting.title}</h1>
         <Control action="link" icon="link" label="Copy the link" act={act} small />
         <Control action="devices" icon="settings" label="Devices" act={act} small />
         <Control action="help" icon="keyboard" label="Keyboard" act={act} small />
