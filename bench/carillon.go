@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -34,8 +35,13 @@ type server struct {
 // serve starts a server on fresh data in dir.
 func (b *bench) serve(ctx context.Context, dir string) (*server, error) {
 	data := filepath.Join(dir, "data")
-	c, err := launch(ctx, dir, b.carillon, "serve", "--data", data, "--listen", "127.0.0.1:0", "--tls-listen", "127.0.0.1:0",
-		"--media", "127.0.0.1:0", "--limits", "published,meetings=100000000", "--log-level", "warn")
+	program, extra, err := b.program()
+	if err != nil {
+		return nil, err
+	}
+	args := append([]string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--tls-listen", "127.0.0.1:0",
+		"--media", "127.0.0.1:0", "--limits", "published,meetings=100000000", "--log-level", "warn"}, extra...)
+	c, err := launch(ctx, dir, program, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +64,15 @@ func (b *bench) serve(ctx context.Context, dir string) (*server, error) {
 	}
 	s.sign = s.signer()
 	return s, nil
+}
+
+// program is the server's binary, or this one if it is to be profiled.
+func (b *bench) program() (path string, extra []string, err error) {
+	if b.profiles == "" {
+		return b.carillon, nil, nil
+	}
+	path, err = os.Executable()
+	return path, []string{"--profile", b.profiles}, err
 }
 
 func (s *server) signer() *signer {

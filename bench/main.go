@@ -1,7 +1,7 @@
 // Command bench measures Carillon beside its peers on one machine and prints a
 // table in Markdown.
 //
-//	bench [-only a,b,…] [-runs 5] [-carillon bin/carillon] [-dir bench/out]
+//	bench [-only a,b,…] [-runs 5] [-carillon bin/carillon] [-dir bench/out] [-profile DIR]
 //
 //	a  3 talkers, 100 listeners who all send: CPU beside Janus AudioBridge
 //	b  1,000 meetings that are over; 50 meetings of two muted attendees beside Janus
@@ -37,19 +37,27 @@ type bench struct {
 	carillon string // the server's binary
 	janus    string
 	dir      string // scratch, on the disk where a server's data would be
+	profiles string // folder for profiles; empty: none
 	runs     int
 }
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == "bare" {
-		exitOn(serveBare(os.Args[2:]))
-		return
+	if len(os.Args) > 1 {
+		switch os.Args[1] { // what this program runs as its own child
+		case "bare":
+			exitOn(serveBare(os.Args[2:]))
+			return
+		case "serve":
+			exitOn(serveProfiled(os.Args[2:]))
+			return
+		}
 	}
 	var b bench
 	only := flag.String("only", "a,b,c,d,e,f", "which benchmarks")
 	flag.StringVar(&b.carillon, "carillon", "bin/carillon", "the server to measure")
 	flag.StringVar(&b.janus, "janus", "janus", "the peer to measure beside")
 	flag.StringVar(&b.dir, "dir", "bench/out", "scratch folder; on a disk, for durable writes to mean something")
+	flag.StringVar(&b.profiles, "profile", "", "folder for profiles of the servers, which are then built into this program (results are not to be published)")
 	flag.IntVar(&b.runs, "runs", 5, "runs of each benchmark")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -104,6 +112,12 @@ func (b *bench) prepare() (err error) {
 	}
 	if err = os.MkdirAll(b.dir, 0o755); err != nil {
 		return err
+	}
+	if b.profiles != "" {
+		if b.profiles, err = filepath.Abs(b.profiles); err != nil {
+			return err
+		}
+		return os.MkdirAll(b.profiles, 0o755)
 	}
 	_, err = os.Stat(b.carillon)
 	return err
