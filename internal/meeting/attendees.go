@@ -18,11 +18,7 @@ func (s *Service) createAttendee(ctx context.Context, in *api.CreateAttendeeRequ
 	var a *AttendeeRecord
 	var created bool
 	err := s.store.Write(ctx, func(tx *store.Tx) error {
-		m, err := find(ctx, tx, *in.MeetingId)
-		if err != nil {
-			return err
-		}
-		r, err := s.vacancy(tx, m)
+		r, err := s.vacancyIn(ctx, tx, *in.MeetingId)
 		if err != nil {
 			return err
 		}
@@ -107,43 +103,79 @@ func (s *Service) vacancy(tx *store.Tx, m *MeetingRecord) (*vacancy, error) {
 	return v, err
 }
 
-// add returns the attendee with the item's ExternalUserId as it is, or creates
-// it (meetings spec section 3).
-func (v *vacancy) add(ctx context.Context, item *api.CreateAttendeeRequestItem) (a *AttendeeRecord, created bool, err error) {
-	user := deref(item.ExternalUserId)
-	a, err = scanAttendee(v.tx.QueryRow(`SELECT `+attendeeColumns+` FROM attendees
-		WHERE meeting_id = $1 AND external_user_id = $2`, v.m.MeetingID, user))
-	if !errors.Is(err, store.ErrNoRows) {
-		return a, false, err
+// vacancyIn finds a living meeting of the caller's account and its vacancy at
+// once.
+func (s *Service) vacancyIn(ctx context.Context, tx *store.Tx, id string) (*vacancy, error) {
+	v := &vacancy{s: s, tx: tx}
+	m, err := scanMeeting(tx.QueryRow(`SELECT `+meetingColumns+`,
+			(SELECT COUNT(*) FROM attendees WHERE attendees.meeting_id = meetings.meeting_id) FROM meetings
+		WHERE meeting_id = $1 AND account_id = $2 AND ended_ms = 0`, strings.ToLower(id), api.CallFrom(ctx).AccountID), &v.taken)
+	if errors.Is(err, store.ErrNoRows) {
+		return nil, meetingNotFound(id)
 	}
-	if err := checkExternalID(api.CallFrom(ctx), "externalUserId", user); err != nil {
+	if err != nil {
+		return nil, err
+	}
+	v.m, v.limit = m, s.attendeeLimit(&m.Features)
+	return v, nil
+}
+
+// add returns the attendee with the item's ExternalUserId as it is, whatever
+// else the item says, or creates it (meetings spec section 3). Most users are
+// new, so the one who is there is only looked for where the item is refused or
+// the user's place taken.
+func (v *vacancy) add(ctx context.Context, item *api.CreateAttendeeRequestItem) (a *AttendeeRecord, created bool, err error) {
+	a, err = v.plan(ctx, item)
+	if err == nil {
+		if created, err = v.insert(a, item.Tags); created || err != nil {
+			return a, created, err
+		}
+	}
+	there, findErr := scanAttendee(v.tx.QueryRow(`SELECT `+attendeeColumns+` FROM attendees
+		WHERE meeting_id = $1 AND external_user_id = $2`, v.m.MeetingID, deref(item.ExternalUserId)))
+	switch {
+	case findErr == nil:
+		return there, false, nil
+	case err != nil && errors.Is(findErr, store.ErrNoRows):
 		return nil, false, err
+	default:
+		return nil, false, findErr
+	}
+}
+
+// plan is the attendee that an item asks for, or why there cannot be one.
+func (v *vacancy) plan(ctx context.Context, item *api.CreateAttendeeRequestItem) (*AttendeeRecord, error) {
+	user := deref(item.ExternalUserId)
+	if err := checkExternalID(api.CallFrom(ctx), "externalUserId", user); err != nil {
+		return nil, err
 	}
 	c, err := capabilitiesFrom(item.Capabilities, &v.m.Features)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	if len(item.Tags) > maxAttendeeTags {
-		return nil, false, api.Errorf(api.TooManyTags, "Attendee %q would have %d tags, %d are allowed", user, len(item.Tags), maxAttendeeTags)
+		return nil, api.Errorf(api.TooManyTags, "Attendee %q would have %d tags, %d are allowed", user, len(item.Tags), maxAttendeeTags)
 	}
 	if v.taken >= v.limit {
-		return nil, false, api.Errorf(api.LimitExceeded, "Meeting <%s> has %d attendees, more are not allowed", v.m.MeetingID, v.taken)
+		return nil, api.Errorf(api.LimitExceeded, "Meeting <%s> has %d attendees, more are not allowed", v.m.MeetingID, v.taken)
 	}
-	a = &AttendeeRecord{MeetingID: v.m.MeetingID, AttendeeID: uuid.NewString(), ExternalUserID: user, Capabilities: c}
+	a := &AttendeeRecord{MeetingID: v.m.MeetingID, AttendeeID: uuid.NewString(), ExternalUserID: user, Capabilities: c}
 	a.JoinToken = newJoinToken(a.AttendeeID)
-	return a, true, v.insert(a, item.Tags)
+	return a, nil
 }
 
-func (v *vacancy) insert(a *AttendeeRecord, tags []api.Tag) error {
-	_, err := v.tx.Exec(`INSERT INTO attendees (meeting_id, attendee_id, external_user_id, join_token, audio, video, content, created_ms)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+// insert reports false if the meeting has an attendee of the same user.
+func (v *vacancy) insert(a *AttendeeRecord, tags []api.Tag) (inserted bool, err error) {
+	n, err := v.tx.Exec(`INSERT INTO attendees (meeting_id, attendee_id, external_user_id, join_token, audio, video, content, created_ms)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		ON CONFLICT (meeting_id, external_user_id) DO NOTHING`,
 		a.MeetingID, a.AttendeeID, a.ExternalUserID, a.JoinToken,
 		string(a.Capabilities.Audio), string(a.Capabilities.Video), string(a.Capabilities.Content), v.s.nowMs())
-	if err != nil {
-		return err
+	if err != nil || n == 0 {
+		return false, err
 	}
 	v.taken++
-	return v.s.tags.Put(v.tx, v.m.AccountID, a.resource(), a.AttendeeID, tags, maxAttendeeTags)
+	return true, v.s.tags.Put(v.tx, v.m.AccountID, a.resource(), a.AttendeeID, tags, maxAttendeeTags)
 }
 
 // A join token is the unpadded standard base64 of

@@ -121,14 +121,26 @@ func (s *Service) plan(ctx context.Context, in *api.CreateMeetingRequest) (*plan
 // else the request says, or creates it. Callers with one token come here one
 // after the other, because there is one writer; the unique index keeps the
 // promise where there are more (meetings spec section 2).
+//
+// Most tokens are new, so the meeting is inserted first, and looked for only
+// where its token was taken; the caller's transaction undoes it if the account
+// has no room. A replica is looked for first: the rules of its primary meeting
+// hold for new replicas only.
 func (s *Service) findOrCreate(tx *store.Tx, p *planned) (m *MeetingRecord, created bool, err error) {
-	m, err = scanMeeting(tx.QueryRow(`SELECT `+meetingColumns+` FROM meetings
-		WHERE account_id = $1 AND client_token = $2`, p.AccountID, p.token))
-	if !errors.Is(err, store.ErrNoRows) {
-		return m, false, err
+	if p.PrimaryMeetingID != "" {
+		if m, err = s.withToken(tx, p); !errors.Is(err, store.ErrNoRows) {
+			return m, false, err
+		}
+		if err = s.checkPrimary(tx, p); err != nil {
+			return nil, false, err
+		}
 	}
-	if err := s.checkPrimary(tx, p); err != nil {
+	if created, err = s.insert(tx, p); err != nil {
 		return nil, false, err
+	}
+	if !created {
+		m, err = s.withToken(tx, p)
+		return m, false, err
 	}
 	n, err := tx.Exec(`INSERT INTO meeting_counts (account_id, active) VALUES ($1, 1)
 		ON CONFLICT (account_id) DO UPDATE SET active = meeting_counts.active + 1 WHERE meeting_counts.active < $2`,
@@ -139,24 +151,29 @@ func (s *Service) findOrCreate(tx *store.Tx, p *planned) (m *MeetingRecord, crea
 	if n == 0 {
 		return nil, false, api.Errorf(api.LimitExceeded, "The account has %d active meetings, more are not allowed", s.limits.Meetings)
 	}
-	if err := s.insert(tx, p); err != nil {
-		return nil, false, err
-	}
 	return &p.MeetingRecord, true, nil
 }
 
-func (s *Service) insert(tx *store.Tx, p *planned) error {
+// withToken is the living meeting that was created with the request's token.
+func (s *Service) withToken(tx *store.Tx, p *planned) (*MeetingRecord, error) {
+	return scanMeeting(tx.QueryRow(`SELECT `+meetingColumns+` FROM meetings
+		WHERE account_id = $1 AND client_token = $2`, p.AccountID, p.token))
+}
+
+// insert reports false if a meeting with the token is there.
+func (s *Service) insert(tx *store.Tx, p *planned) (inserted bool, err error) {
 	now := p.Created.UnixMilli()
 	c := clocks{created: now, idleSince: now, lonelySince: now, replica: p.PrimaryMeetingID != ""}
-	_, err := tx.Exec(`INSERT INTO meetings (account_id, meeting_id, external_meeting_id, region, media_region,
+	n, err := tx.Exec(`INSERT INTO meetings (account_id, meeting_id, external_meeting_id, region, media_region,
 			primary_meeting_id, details, created_ms, client_token, transcription, ended_ms, idle_since_ms, lonely_since_ms, ends_ms)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', 0, $10, $11, $12)`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', 0, $10, $11, $12)
+		ON CONFLICT (account_id, client_token) DO NOTHING`,
 		p.AccountID, p.MeetingID, p.ExternalMeetingID, p.Region, p.MediaRegion, p.PrimaryMeetingID, p.details, now, p.token,
 		c.idleSince, c.lonelySince, s.ends.at(c))
-	if err != nil {
-		return err
+	if err != nil || n == 0 {
+		return false, err
 	}
-	return s.tags.Put(tx, p.AccountID, p.resource(), p.ARN(), p.tags, maxMeetingTags)
+	return true, s.tags.Put(tx, p.AccountID, p.resource(), p.ARN(), p.tags, maxMeetingTags)
 }
 
 // checkPrimary holds the rules for replicas (meetings spec section 7).

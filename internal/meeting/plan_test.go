@@ -19,6 +19,8 @@ func TestQueries_UseIndexes(t *testing.T) {
 		`SELECT ends_ms FROM meetings WHERE ended_ms = 0 ORDER BY ends_ms LIMIT 1`,
 		`SELECT meeting_id, account_id FROM meetings WHERE ended_ms > 0 LIMIT 1`,
 		`SELECT COUNT(*) FROM attendees WHERE meeting_id = $1`,
+		`SELECT region, (SELECT COUNT(*) FROM attendees WHERE attendees.meeting_id = meetings.meeting_id) FROM meetings
+			WHERE meeting_id = $1 AND account_id = $2 AND ended_ms = 0`,
 		`SELECT 1 FROM attendees WHERE meeting_id = $1 AND external_user_id = $2`,
 		`SELECT 1 FROM attendees WHERE meeting_id = $1 AND attendee_id > $2 ORDER BY attendee_id LIMIT $3`,
 		`SELECT a.audio FROM meetings m LEFT JOIN attendees a ON a.meeting_id = m.meeting_id AND a.attendee_id = $2

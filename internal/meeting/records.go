@@ -63,11 +63,13 @@ const meetingColumns = `account_id, meeting_id, external_meeting_id, region, med
 // scanner is a row of either kind.
 type scanner interface{ Scan(dest ...any) error }
 
-func scanMeeting(row scanner) (*MeetingRecord, error) {
+// scanMeeting reads the meetingColumns, and what comes after them into more.
+func scanMeeting(row scanner, more ...any) (*MeetingRecord, error) {
 	var m MeetingRecord
 	var createdMs int64
 	var details string
-	err := row.Scan(&m.AccountID, &m.MeetingID, &m.ExternalMeetingID, &m.Region, &m.MediaRegion, &m.PrimaryMeetingID, &createdMs, &details)
+	err := row.Scan(append([]any{&m.AccountID, &m.MeetingID, &m.ExternalMeetingID, &m.Region, &m.MediaRegion, &m.PrimaryMeetingID,
+		&createdMs, &details}, more...)...)
 	if err != nil {
 		return nil, err
 	}
