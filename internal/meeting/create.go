@@ -101,7 +101,7 @@ func (s *Service) plan(ctx context.Context, in *api.CreateMeetingRequest) (*plan
 	}
 	p := &planned{
 		MeetingRecord: MeetingRecord{
-			AccountID: call.AccountID, MeetingID: uuid.NewString(), ExternalMeetingID: deref(in.ExternalMeetingId),
+			AccountID: call.AccountID, MeetingID: newMeetingID(), ExternalMeetingID: deref(in.ExternalMeetingId),
 			Region: controlRegion(call), MediaRegion: region, PrimaryMeetingID: strings.ToLower(deref(in.PrimaryMeetingId)),
 			Created: time.UnixMilli(s.nowMs()).UTC(),
 			Details: Details{
@@ -116,6 +116,12 @@ func (s *Service) plan(ctx context.Context, in *api.CreateMeetingRequest) (*plan
 	p.details = string(details)
 	return p, err
 }
+
+// newMeetingID returns a UUID that begins with the time (RFC 9562 section 5.7).
+// Rows of new meetings and of their attendees so come to lie side by side in
+// the store's trees, and a group of writes changes few pages instead of some for
+// each caller. The id is no secret; join tokens are.
+func newMeetingID() string { return uuid.Must(uuid.NewV7()).String() }
 
 // findOrCreate returns the account's living meeting with the token, whatever
 // else the request says, or creates it. Callers with one token come here one
