@@ -17,7 +17,7 @@ import (
 
 // TCP listens on addr. The error for a port in use names the flag that sets it.
 func TCP(flag, addr string) (net.Listener, error) {
-	l, err := net.Listen("tcp", addr)
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", addr)
 	return l, Explain(err, flag, addr)
 }
 
