@@ -45,6 +45,9 @@ var (
 	ErrDraining = errors.New("server is draining")
 	// ErrContentCapacity: two content shares run already (error 409 on the third).
 	ErrContentCapacity = errors.New("content share limit reached")
+	// ErrBadOffer: no answer to the offer exists, so the client must not come
+	// back with the same one (error 400).
+	ErrBadOffer = errors.New("offer cannot be answered")
 	// ErrLeft: the participant is no longer in the room.
 	ErrLeft = errors.New("participant has left")
 )

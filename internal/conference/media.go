@@ -1,6 +1,7 @@
 package conference
 
 import (
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -84,7 +85,7 @@ func (m *media) answer(offer string, g grant) (*sdp.Answer, error) {
 		Subscribed:  g.videos,
 	})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrBadOffer, err)
 	}
 	return a, m.session.SetRemote(a.Remote)
 }

@@ -308,3 +308,26 @@ func TestPresence(t *testing.T) {
 		expect(0)
 	})
 }
+
+// A refused offer names its kind, so that the client can be told not to come
+// back with it, and leaves everything as it was (signaling spec 9.1).
+func TestSubscribe_BadOffer(t *testing.T) {
+	play(t, "OK", Limits{}, []string{"a"}, func(t *testing.T, s *stage) {
+		a := s.enter("a", 1)
+		a.subscribe(oneCamera())
+		a.take()
+		for _, text := range []string{"v=0", "no SDP at all", strings.ReplaceAll(offer(true, 0), "a=ice-ufrag:abcd", "a=x:y")} {
+			err := a.Subscribe(context.Background(), SubscribeRequest{OfferSDP: text, Sends: true, SendStreams: oneCamera()}, func(SubscribeResult) {
+				t.Error("answered")
+			})
+			if !errors.Is(err, ErrBadOffer) {
+				t.Errorf("%q: %v, want ErrBadOffer", text, err)
+			}
+		}
+		s.settle()
+		a.tells()
+		if a.camera == nil || s.find("m").promised != 0 {
+			t.Error("a refused offer took the camera off the air")
+		}
+	})
+}

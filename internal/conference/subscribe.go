@@ -19,8 +19,9 @@ type grant struct {
 // request says: it answers the offer, puts the camera on or off the air and
 // connects the receiving sections. reply is called exactly once if the error is
 // nil, before any further Client call, and must not block. The first one puts
-// the participant into the roster. Errors are [ErrLeft] and those of an offer
-// that cannot be answered, which leave everything as it was.
+// the participant into the roster. Errors are [ErrLeft], [ErrBadOffer] and those
+// of a media session that cannot be had or does not fit the offer; they leave
+// everything as it was.
 func (p *Participant) Subscribe(ctx context.Context, q SubscribeRequest, reply func(SubscribeResult)) error {
 	p.negotiation.Lock()
 	defer p.negotiation.Unlock()

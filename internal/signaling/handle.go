@@ -167,6 +167,10 @@ func (c *client) handleSubscribe(q *frame.Subscribe) {
 	case err == nil, errors.Is(err, conference.ErrLeft): // the end is on its way
 	case errors.Is(err, conference.ErrContentCapacity):
 		c.failSubscribe(409, err.Error())
+	case errors.Is(err, conference.ErrBadOffer):
+		// 4xx is the end of the client's session: it would only come back with
+		// the same offer, for two minutes (signaling spec 9.1).
+		c.failSubscribe(400, err.Error())
 	default:
 		// 5xx has the client start anew, which mends what was only momentary.
 		c.failSubscribe(500, "offer could not be answered: "+err.Error())

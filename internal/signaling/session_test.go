@@ -179,7 +179,8 @@ func TestSubscribe_Fails(t *testing.T) {
 		want  uint32
 	}{
 		"no offer":   {"", nil, 400},
-		"bad offer":  {"v=0", errors.New("no BUNDLE"), 500},
+		"bad offer":  {"v=0", fmt.Errorf("%w: no BUNDLE", conference.ErrBadOffer), 400},
+		"bad moment": {"v=0", errors.New("no socket"), 500},
 		"third show": {"v=0", conference.ErrContentCapacity, 409},
 	}
 	for name, tc := range cases {
