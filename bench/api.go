@@ -15,42 +15,47 @@ import (
 const (
 	apiConnections = 32
 	apiRate        = 5000 // requests per second
-	apiTime        = 8 * time.Second
+	apiTime        = 6 * time.Second
 	apiWarmup      = 2 * time.Second
-	mostTime       = 4 * time.Second
+	mostTime       = 3 * time.Second
 	// attendees go to meetings that were made this many meetings earlier, so
 	// that these have been answered.
 	apiLag = 400
 )
 
-// api is benchmark c.
+// api is benchmark c. The bare server gets the fixed rate too: what its slowest
+// requests take is the machine's and the disk's doing.
 func (b *bench) api(ctx context.Context, r *report) error {
-	var p50, p99, rates, most, bare, ratio []float64
-	for n := range b.runs {
+	var p50, p99, answered, control, most, bare, ratio []float64
+	for n := 1; len(p99) < b.runs && n <= 2*b.runs; n++ {
 		fixed, best, err := b.apiRun(ctx)
 		if err != nil {
 			return err
 		}
-		limit, err := b.bareRun(ctx)
+		bareFixed, bareBest, err := b.bareRun(ctx)
 		if err != nil {
 			return fmt.Errorf("bare server: %w", err)
 		}
-		r.progress("run %d: fixed %s; closed loop %s; bare %s", n+1, fixed, best, limit)
-		most, bare, ratio = append(most, best.rate), append(bare, limit.rate), append(ratio, best.rate/limit.rate)
-		if fixed.generator > 0.9 {
-			r.note("run %d at the fixed rate does not count: generator used %.2f cores", n+1, fixed.generator)
+		r.progress("run %d: Carillon %s; closed loop %s", n, fixed, best)
+		r.progress("run %d: bare %s; closed loop %s", n, bareFixed, bareBest)
+		if fixed.generator > 0.9 || best.generator > 0.9 || bareBest.generator > 0.9 {
+			r.note("run %d does not count: the generator used more than 0.9 cores", n)
 			continue
 		}
 		p50, p99 = append(p50, milliseconds(percentile(fixed.took, 50))), append(p99, milliseconds(percentile(fixed.took, 99)))
-		rates = append(rates, fixed.rate)
+		control = append(control, milliseconds(percentile(bareFixed.took, 99)))
+		answered = append(answered, fixed.rate)
+		most, bare, ratio = append(most, best.rate), append(bare, bareBest.rate), append(ratio, best.rate/bareBest.rate)
 	}
-	title := fmt.Sprintf("CreateMeeting and CreateAttendee 1:2, signed and durable, %d connections: ", apiConnections)
-	r.check(fmt.Sprintf("%s%d requests/s offered: answered per second", title, apiRate), "≥ 4,950", "%.0f", rates, atLeast(0.99*apiRate))
-	r.check(fmt.Sprintf("%s%d requests/s offered: p50, ms from the scheduled start", title, apiRate), "", "%.2f", p50, nil)
-	r.check(fmt.Sprintf("%s%d requests/s offered: p99, ms from the scheduled start", title, apiRate), "< 10", "%.2f", p99, atMost(10))
-	r.check(title+"most requests/s", "", "%.0f", most, nil)
-	r.check("bare net/http with the same store, one insert for each request, same requests: most requests/s", "", "%.0f", bare, nil)
-	r.check("Carillon / bare", "≥ 0.5", "%.2f", ratio, atLeast(0.5))
+	r.note("requests: one CreateMeeting to two CreateAttendee, signed, durable, %d connections; latency counts from the scheduled start", apiConnections)
+	title := fmt.Sprintf("%d requests/s offered: ", apiRate)
+	r.check(title+"answered per second", "≥ 4950", "%.0f", answered, atLeast(0.99*apiRate))
+	r.check(title+"p50, ms", "", "%.2f", p50, nil)
+	r.check(title+"p99, ms", "< 10", "%.2f", p99, atMost(10))
+	r.check(title+"p99 of the bare server in the same run, ms", "", "%.2f", control, nil)
+	r.check("most requests/s, Carillon", "", "%.0f", most, nil)
+	r.check("most requests/s, bare net/http with the same store, one insert for each", "", "%.0f", bare, nil)
+	r.check("most requests/s, Carillon / bare", "≥ 0.5", "%.2f", ratio, atLeast(0.5))
 	return nil
 }
 

@@ -79,20 +79,20 @@ func bareHandler(s *store.Store) http.Handler {
 	})
 }
 
-// bareRun measures the most that the bare server commits.
-func (b *bench) bareRun(ctx context.Context) (pace, error) {
+// bareRun measures the bare server as apiRun does Carillon.
+func (b *bench) bareRun(ctx context.Context) (fixed, most pace, err error) {
 	dir, remove, err := b.scratch()
 	if err != nil {
-		return pace{}, err
+		return fixed, most, err
 	}
 	defer remove()
 	program, err := os.Executable()
 	if err != nil {
-		return pace{}, err
+		return fixed, most, err
 	}
 	c, err := launch(ctx, dir, program, "bare", "-data", dir)
 	if err != nil {
-		return pace{}, err
+		return fixed, most, err
 	}
 	defer c.stop()
 	var addr string
@@ -102,11 +102,15 @@ func (b *bench) bareRun(ctx context.Context) (pace, error) {
 		return err == nil && addr != "" && healthy(addr)
 	})
 	if err != nil {
-		return pace{}, err
+		return fixed, most, err
 	}
 	w := newWork(func() *signer { return &signer{host: addr, accessKey: "AKIDEXAMPLE", secret: "secret"} })
-	if _, err := w.run(ctx, c.pid(), addr, 0, time.Second); err != nil {
-		return pace{}, err
+	if _, err = w.run(ctx, c.pid(), addr, apiRate, apiWarmup); err != nil {
+		return fixed, most, err
 	}
-	return w.run(ctx, c.pid(), addr, 0, mostTime)
+	if fixed, err = w.run(ctx, c.pid(), addr, apiRate, mostTime); err != nil {
+		return fixed, most, err
+	}
+	most, err = w.run(ctx, c.pid(), addr, 0, mostTime)
+	return fixed, most, err
 }

@@ -92,28 +92,16 @@ func (b *bench) muted(ctx context.Context, r *report) error {
 	if err != nil {
 		return err
 	}
-	var ours, theirs, ratio []float64
-	for n := range b.runs {
-		us, err := b.carillonRooms(ctx, c)
-		if err != nil {
-			return fmt.Errorf("carillon: %w", err)
-		}
-		r.progress("run %d: carillon %s", n+1, us)
-		them, err := b.janusRooms(ctx, c)
-		if err != nil {
-			return fmt.Errorf("janus: %w", err)
-		}
-		r.progress("run %d: janus %s", n+1, them)
-		if err := errors.Join(us.suspicious(), them.suspicious()); err != nil {
-			r.note("muted meetings: run %d does not count: %v", n+1, err)
-			continue
-		}
-		ours, theirs, ratio = append(ours, us.server), append(theirs, them.server), append(ratio, us.server/them.server)
+	p, err := pairs(ctx, r, "muted meetings", b.runs,
+		func() (outcome, error) { return b.carillonRooms(ctx, c) },
+		func() (outcome, error) { return b.janusRooms(ctx, c) })
+	if err != nil {
+		return err
 	}
 	title := fmt.Sprintf("%d meetings of two muted attendees: ", mutedRooms)
-	r.check(title+"Carillon (SRTP), cores", "", "%.3f", ours, nil)
-	r.check(title+"Janus AudioBridge (plain RTP), cores", "", "%.3f", theirs, nil)
-	r.check(title+"Carillon / Janus", "reported", "%.3f", ratio, nil)
+	r.check(title+"Carillon (SRTP), cores", "", "%.3f", p.ours, nil)
+	r.check(title+"Janus AudioBridge (plain RTP), cores", "", "%.3f", p.theirs, nil)
+	r.check(title+"Carillon / Janus", "reported", "%.3f", p.ratio, nil)
 	return nil
 }
 

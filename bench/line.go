@@ -201,20 +201,21 @@ type outcome struct {
 	usage
 	load
 	received float64 // part of the packets that should have come
+	wrong    error   // what was heard is not the call
 }
 
 // suspicious says why a window proves nothing, or nil: the generator may have
 // been the bottleneck.
-func (o outcome) suspicious() error {
+func (o outcome) suspicious(whose string) error {
 	switch {
 	case o.generator > 0.9:
-		return fmt.Errorf("generator used %.2f cores", o.generator)
+		return fmt.Errorf("%s: generator used %.2f cores", whose, o.generator)
 	case o.failed > 0:
-		return fmt.Errorf("%d packets could not be sent", o.failed)
+		return fmt.Errorf("%s: %d packets could not be sent", whose, o.failed)
 	case float64(o.late) > 0.01*float64(o.sent):
-		return fmt.Errorf("%d of %d packets were sent more than 10 ms late, the worst %v", o.late, o.sent, o.worst)
+		return fmt.Errorf("%s: %d of %d packets were sent more than 10 ms late, the worst %v", whose, o.late, o.sent, o.worst.Round(time.Millisecond))
 	case o.received < 0.98:
-		return fmt.Errorf("only %.1f %% of the packets came", 100*o.received)
+		return fmt.Errorf("%s: only %.1f %% of the packets came", whose, 100*o.received)
 	}
 	return nil
 }
