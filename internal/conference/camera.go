@@ -123,6 +123,7 @@ func (r *room) dropCamera(p *Participant) {
 	}
 	p.media.publisher.Store(nil)
 	if c.publisher != nil {
+		p.media.layers = knownLayers{c.rids, c.publisher.Streams()}
 		r.later(c.publisher.Close)
 	}
 	r.changed()

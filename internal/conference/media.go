@@ -48,6 +48,7 @@ type media struct {
 	session  session
 	answerer *sdp.Answerer     // guarded by Participant.negotiation
 	audio    *sdp.AudioSection // as negotiated; guarded by the room's lock
+	layers   knownLayers       // of the last simulcast camera; guarded by the room's lock
 
 	state     atomic.Int32 // mediaNew ...
 	leg       atomic.Pointer[audio.Leg]

@@ -12,6 +12,14 @@ import (
 // unless they asked to be spared (signaling spec 3.9).
 const contentKeyframes = 10 * time.Second
 
+// knownLayers are the SSRCs by which the simulcast layers of a session were
+// found. SDP does not name them, and a sender stops naming the RIDs with the
+// first receiver report: a camera that was off for a while goes on without.
+type knownLayers struct {
+	rids    []string
+	streams []video.SSRCs
+}
+
 // attachCamera gives a camera its publisher, or tells the one that it has of a
 // renegotiation.
 func (m *media) attachCamera(c *camera, a *sdp.Answer) {
@@ -39,6 +47,9 @@ func (m *media) attachCamera(c *camera, a *sdp.Answer) {
 		} else if l.SSRC != 0 {
 			cfg.Streams = append(cfg.Streams, video.SSRCs{Media: l.SSRC, RTX: l.RTXSSRC})
 		}
+	}
+	if len(cfg.RIDs) > 0 && slices.Equal(cfg.RIDs, m.layers.rids) {
+		cfg.Streams = m.layers.streams
 	}
 	if c.owner.id.Content && !c.owner.options.NoPeriodicKeyframes {
 		cfg.KeyframeEvery = contentKeyframes

@@ -81,3 +81,40 @@ func simulcastOffer() string {
 	return before + "a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\r\n" +
 		"a=rid:low send\r\na=rid:mid send\r\na=rid:hi send\r\na=simulcast:send low;mid;hi\r\n" + after
 }
+
+// A simulcast camera that was off for a while goes on without its RIDs, which
+// Chromium stops sending with the first receiver report.
+func TestSimulcast_OffAndOn(t *testing.T) {
+	play(t, "OK", Limits{}, []string{"a", "b"}, func(t *testing.T, s *stage) {
+		a, b := s.enter("a", 1), s.enter("b", 2)
+		number := uint16(0)
+		flow := func(rids bool) {
+			for range 10 {
+				number++
+				for i, rid := range []string{"low", "mid", "hi"} {
+					h := rtp.Header{Version: 2, PayloadType: 96, SSRC: uint32(300 + i), SequenceNumber: number, Timestamp: uint32(number) * 4500}
+					if rids {
+						if err := h.SetExtension(4, []byte(rid)); err != nil {
+							t.Fatal(err)
+						}
+					}
+					a.media.RTP(&h, []byte{0x10, 0, 0, 0, 0x9d, 0x01, 0x2a, 64, 0, 64, 0, 1}, time.Now())
+				}
+				s.wait(50 * time.Millisecond)
+			}
+		}
+		a.negotiate(simulcastOffer(), three())
+		flow(true)
+		a.subscribe(nil)
+		s.settle()
+		b.take()
+		a.negotiate(simulcastOffer(), three())
+		flow(false)
+		b.tells("index n=2 full=false [a=5/5 a=6/5 a=7/5]")
+		b.subscribe(nil, 6)
+		flow(false)
+		if got := b.receivers["2"].down.Layer(); got != 1 {
+			t.Errorf("layer %d is sent, want 1", got)
+		}
+	})
+}
