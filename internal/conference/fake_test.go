@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // recorder is a Client that writes down what it is told.
@@ -109,6 +110,7 @@ type records struct {
 	ended bool
 	caps  map[string]Capabilities
 	reads int
+	delay time.Duration // from the moment that an answer is true to its arrival
 }
 
 func everything() Capabilities {
@@ -144,15 +146,21 @@ func (r *records) Identify(_ context.Context, meetingID, token string) (Identity
 }
 
 func (r *records) Attendees(_ context.Context, meetingID string) (map[string]Capabilities, error) {
+	caps, delay, err := r.attendees(meetingID)
+	time.Sleep(delay)
+	return caps, err
+}
+
+func (r *records) attendees(meetingID string) (map[string]Capabilities, time.Duration, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.reads++
 	if r.ended || meetingID != "m" {
-		return nil, ErrMeetingEnded
+		return nil, 0, ErrMeetingEnded
 	}
 	out := make(map[string]Capabilities, len(r.caps))
 	for k, v := range r.caps {
 		out[k] = v
 	}
-	return out, nil
+	return out, r.delay, nil
 }

@@ -42,6 +42,8 @@ type room struct {
 	ended    error                   // why nobody may join any more
 	caps     map[string]Capabilities // of all attendees that exist, by id; nil until first read
 	version  uint64                  // grows when the bus tells of a change, so that an older read is not believed
+	reads    uint64                  // begun; each has the next number
+	readDone uint64                  // number of the youngest that caps come from
 	sessions []*Participant          // all that joined, oldest first
 	present  map[string]*Participant // who stands in the roster, by attendee id
 	cameras  []*camera               // on air, in order of group ids

@@ -331,3 +331,23 @@ func TestSubscribe_BadOffer(t *testing.T) {
 		}
 	})
 }
+
+// A slow read of the records that began before an attendee was created must
+// not throw the attendee out when it comes back after the attendee has joined.
+func TestRead_OvertakenByYounger(t *testing.T) {
+	play(t, "OK", Limits{}, []string{"a"}, func(t *testing.T, s *stage) {
+		a := s.enter("a", 1)
+		s.records.change(func() { s.records.delay = time.Second })
+		s.wait(10 * time.Second) // the room's own read is under way
+		s.records.change(func() {
+			s.records.delay = 0
+			s.records.caps["b"] = everything()
+		})
+		b := s.enter("b", 2)
+		a.take()
+		b.take()
+		s.wait(3 * time.Second)
+		a.tells()
+		b.tells()
+	})
+}

@@ -241,11 +241,15 @@ func (s *Rooms) Close() {
 }
 
 // read takes over what the records say of the meeting now. A read that a
-// command on the bus overtook is done again.
+// command on the bus overtook is done again; one that a younger read overtook
+// knows less than the room does and is left aside: it may not know of an
+// attendee who was created, and has joined, in the meantime.
 func (r *room) read(ctx context.Context) error {
 	for range 4 {
 		r.lock()
 		before := r.version
+		r.reads++
+		turn := r.reads
 		r.unlock()
 		caps, err := r.rooms.records.Attendees(ctx, r.id)
 		r.lock()
@@ -257,7 +261,8 @@ func (r *room) read(ctx context.Context) error {
 			return err
 		}
 		current := r.version == before
-		if current && r.ended == nil {
+		if current && r.ended == nil && turn > r.readDone {
+			r.readDone = turn
 			r.apply(caps)
 		}
 		r.unlock()
