@@ -82,6 +82,9 @@ type Engine struct {
 	last    time.Duration
 	heavy   time.Duration // a tick that took so long gets helpers the next time
 	helpers sync.WaitGroup
+	told    time.Time     // when a stall was last logged
+	stalls  int           // since then
+	worst   time.Duration // of them
 }
 
 // counters are [Stats] in the making.
@@ -199,7 +202,7 @@ func (e *Engine) run() {
 			next = next.Add(skip * FrameDuration)
 			ticks += uint32(skip)
 			e.count.skipped.Add(uint64(skip))
-			e.config.Log.Warn("audio stalled", "for", late)
+			e.tellStall(time.Now(), late)
 		}
 		if !e.next() {
 			return
@@ -208,6 +211,21 @@ func (e *Engine) run() {
 		next = next.Add(FrameDuration)
 		timer.Reset(time.Until(next))
 	}
+}
+
+// stallPause is the least time between two log lines about stalls, of which a
+// machine that is too busy has many each second.
+const stallPause = 10 * time.Second
+
+// tellStall logs a stall, together with those that were not worth a line.
+func (e *Engine) tellStall(now time.Time, late time.Duration) {
+	e.stalls++
+	e.worst = max(e.worst, late)
+	if !e.told.IsZero() && now.Sub(e.told) < stallPause {
+		return
+	}
+	e.config.Log.Warn("audio stalled", "for", e.worst, "times", e.stalls)
+	e.told, e.stalls, e.worst = now, 0, 0
 }
 
 // next takes the rooms to tick; false ends the goroutine.

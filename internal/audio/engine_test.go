@@ -3,7 +3,10 @@
 package audio
 
 import (
+	"bytes"
+	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -104,6 +107,24 @@ func TestEngine_Stall(t *testing.T) {
 		}
 		if got := sink.ts[len(sink.ts)-1] - sink.ts[0]; got != 104*frameSize {
 			t.Errorf("timestamps advanced by %d frames, want 104", got/frameSize)
+		}
+	})
+}
+
+// A machine that is too busy stalls many times a second; its log does not.
+func TestEngine_StallsInTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		e := NewEngine(EngineConfig{
+			Flush: func() { time.Sleep(200 * time.Millisecond) },
+			Log:   slog.New(slog.NewTextHandler(&log, nil)),
+		})
+		e.NewRoom().Add(LegConfig{Sink: new(timed)})
+		time.Sleep(25 * time.Second)
+		e.Close()
+		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+		if len(lines) != 3 || !strings.Contains(lines[0], "times=1") || strings.Contains(lines[1], "times=1 ") {
+			t.Errorf("25 s of stalls: %d lines\n%s", len(lines), log.String())
 		}
 	})
 }
