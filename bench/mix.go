@@ -60,9 +60,9 @@ type paired struct {
 }
 
 // pairs measures Carillon and Janus in turn until there are enough runs that
-// count, or twice as many have been made.
+// count, or three more have been made.
 func pairs(ctx context.Context, r *report, what string, runs int, carillon, janus func() (outcome, error)) (p paired, err error) {
-	for n := 1; len(p.ratio) < runs && n <= 2*runs; n++ {
+	for n := 1; len(p.ratio) < runs && n <= runs+3; n++ {
 		var us, them outcome
 		if us, err = carillon(); err != nil {
 			return p, fmt.Errorf("carillon: %w", err)
