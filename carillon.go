@@ -138,6 +138,9 @@ func (s *Server) openMedia() error {
 		advertise = []string{s.cfg.PublicAddress}
 	}
 	media, err := rtc.Listen(rtc.Config{Address: s.cfg.Media, Advertise: advertise, Log: s.log})
+	if errors.Is(err, rtc.ErrWildcard) {
+		err = fmt.Errorf("%w; if clients reach it by another one, as with containers, name that by --public-address", err)
+	}
 	if err != nil {
 		return listen.Explain(err, "--media", s.cfg.Media)
 	}

@@ -143,7 +143,7 @@ func TestNew_SaysWhatIsWrong(t *testing.T) {
 		"tls-listen is busy":  {func(c *carillon.Config) { c.TLSListen = busy.Addr().String() }, "--tls-listen"},
 		"media is busy":       {func(c *carillon.Config) { c.Media = busyUDP.LocalAddr().String() }, "--media"},
 		"media's TCP is busy": {func(c *carillon.Config) { c.Media = busy.Addr().String() }, "--media"},
-		"media is a wildcard": {func(c *carillon.Config) { c.Media = "0.0.0.0:0" }, "--media"},
+		"media is a wildcard": {func(c *carillon.Config) { c.Media = "0.0.0.0:0" }, "--public-address"},
 		"no port":             {func(c *carillon.Config) { c.Listen = "localhost" }, "--listen"},
 		"rules":               {func(c *carillon.Config) { c.Rules = "new" }, "guide or current"},
 		"account":             {func(c *carillon.Config) { c.AccountID = "12" }, "12 digits"},

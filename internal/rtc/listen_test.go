@@ -23,7 +23,7 @@ func TestListen_Refuses(t *testing.T) {
 		config Config
 		want   string
 	}{
-		"wildcard":      {Config{Address: "0.0.0.0:0"}, "wildcard"},
+		"wildcard":      {Config{Address: "0.0.0.0:5004"}, `wildcard: "0.0.0.0:5004": name one address of this machine, such as ` + ownAddress() + ":5004"},
 		"no host":       {Config{Address: ":0"}, "wildcard"},
 		"no port":       {Config{Address: "127.0.0.1"}, "missing port"},
 		"busy TCP port": {Config{Address: busy.Addr().String()}, "address already in use"},

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,8 +21,12 @@ import (
 	"github.com/carillon-rtc/carillon/internal/rtc/sdp"
 )
 
-// ErrClosed is returned by what a closed server or session cannot do any more.
-var ErrClosed = errors.New("rtc: closed")
+var (
+	// ErrClosed is returned by what a closed server or session cannot do any more.
+	ErrClosed = errors.New("rtc: closed")
+	// ErrWildcard: Config.Address stands for all addresses of the machine.
+	ErrWildcard = errors.New("rtc: the media address is a wildcard")
+)
 
 // Config says where a server listens and how it is reached.
 type Config struct {
@@ -122,10 +127,21 @@ func bindHost(address string) (*net.UDPAddr, error) {
 		return nil, fmt.Errorf("rtc: media address %q: %w", address, err)
 	}
 	if len(a.IP) == 0 || a.IP.IsUnspecified() {
-		return nil, fmt.Errorf("rtc: media address %q is a wildcard: name one address of this machine, "+
-			"since media must leave from the address that clients send to", address)
+		return nil, fmt.Errorf("%w: %q: name one address of this machine, such as %s, since media must leave from the "+
+			"address that clients send to", ErrWildcard, address, net.JoinHostPort(ownAddress(), strconv.Itoa(a.Port)))
 	}
 	return a, nil
+}
+
+// ownAddress is an address of this machine that others can reach, as an example.
+func ownAddress() string {
+	addrs, _ := net.InterfaceAddrs() // without any, the example is just less to the point
+	for _, a := range addrs {
+		if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && n.IP.IsGlobalUnicast() {
+			return n.IP.String()
+		}
+	}
+	return "192.0.2.10"
 }
 
 // bindPair binds the same port number for UDP and TCP. With port 0 the number that UDP got may be taken on TCP; then
