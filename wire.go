@@ -58,7 +58,10 @@ func (s *Server) wireRecords() *api.Registry {
 func (s *Server) wireRooms() error {
 	rooms, err := conference.New(conference.Config{
 		Records: records{s.meetings}, Bus: s.bus, Media: s.media, Audio: s.mixer, Trace: s.trace, Log: s.log,
-		Limits: conference.Limits{Videos: s.cfg.Limits.Videos, ContentShares: s.cfg.Limits.ContentShares},
+		Limits: conference.Limits{
+			Videos: s.cfg.Limits.Videos, ContentShares: s.cfg.Limits.ContentShares,
+			VideoReceives: s.cfg.Limits.VideoSubscriptions + s.cfg.Limits.ContentShares, // shares do not count
+		},
 	})
 	if err != nil {
 		return err
