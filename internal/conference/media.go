@@ -105,6 +105,8 @@ func (m *media) open() error {
 		return err
 	}
 	m.session = s
+	// Video orientation stays declined: a phone then turns its pictures itself,
+	// and every receiver sees them upright, one without the extension too.
 	m.answerer = sdp.NewAnswerer(sdp.Options{Video: m.participant.room.rooms.kinds})
 	m.recorder = twcc.NewRecorder(1)
 	return nil
