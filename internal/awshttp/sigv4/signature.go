@@ -18,8 +18,11 @@ const (
 	// maxSkew is how far a client's clock may be off. Services other than S3
 	// take 5 minutes.
 	maxSkew = 5 * time.Minute
-	// maxExpires is the longest life of a presigned URL, one week.
-	maxExpires = 7 * 24 * time.Hour
+	// maxExpires is the longest life of a presigned URL in seconds, one week.
+	maxExpires = 7 * 24 * 60 * 60
+	// maxSignedHeaders bounds the canonical request, which repeats the value
+	// of each header that is named.
+	maxSignedHeaders = 100
 )
 
 // Kind says what is wrong with a signature.
@@ -75,8 +78,11 @@ func Signed(r *http.Request) bool {
 // Parse reads the signature of a request from its header or its query. The
 // error is an *Error.
 func Parse(r *http.Request) (*Signature, error) {
-	if auth := r.Header.Get("Authorization"); auth != "" {
-		return parseHeader(r, auth)
+	switch auth := r.Header["Authorization"]; {
+	case len(auth) > 1:
+		return nil, incomplete("There is more than one Authorization header.")
+	case len(auth) == 1 && auth[0] != "":
+		return parseHeader(r, auth[0])
 	}
 	if strings.Contains(r.URL.RawQuery, "X-Amz-") {
 		if q := r.URL.Query(); q.Has("X-Amz-Signature") || q.Has("X-Amz-Algorithm") {
@@ -98,14 +104,21 @@ func parseHeader(r *http.Request, auth string) (*Signature, error) {
 	var credential string
 	for part := range strings.SplitSeq(rest, ",") {
 		key, value, _ := strings.Cut(strings.TrimSpace(part), "=")
+		var field *string
 		switch key {
 		case "Credential":
-			credential = value
+			field = &credential
 		case "SignedHeaders":
-			s.signedHeaders = value
+			field = &s.signedHeaders
 		case "Signature":
-			s.signature = value
+			field = &s.signature
+		default:
+			continue
 		}
+		if *field != "" {
+			return nil, incomplete("Authorization header has the parameter '%s' twice.", key)
+		}
+		*field = value
 	}
 	for _, need := range []struct{ name, value string }{{"Credential", credential}, {"Signature", s.signature}, {"SignedHeaders", s.signedHeaders}} {
 		if need.value == "" {
@@ -136,7 +149,7 @@ func parseQuery(q url.Values) (*Signature, error) {
 	s.expires = maxSkew
 	if text := q.Get("X-Amz-Expires"); text != "" {
 		seconds, err := strconv.Atoi(text)
-		if err != nil || seconds < 0 || time.Duration(seconds)*time.Second > maxExpires {
+		if err != nil || seconds < 0 || seconds > maxExpires {
 			return nil, incomplete("X-Amz-Expires must be a number between 0 and 604800 seconds, not '%s'.", clip(text))
 		}
 		s.expires = time.Duration(seconds) * time.Second
@@ -166,6 +179,9 @@ func (s *Signature) setTime(amz, date string) error {
 }
 
 func (s *Signature) setCredential(credential string) error {
+	if err := s.checkSignedHeaders(); err != nil {
+		return err
+	}
 	parts := strings.Split(credential, "/")
 	if len(parts) != 5 {
 		return incomplete("Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '%s'", clip(credential))
@@ -181,6 +197,27 @@ func (s *Signature) setCredential(credential string) error {
 	case s.Date != s.time.Format(dateLayout):
 		return invalid("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '%s' != '%s', from '%s'.",
 			clip(s.Date), s.time.Format(dateLayout), s.amzTime)
+	}
+	return nil
+}
+
+// checkSignedHeaders refuses lists that name a header twice or are absurdly
+// long: each name puts the header's whole value into the canonical request, so
+// a small request could cost a lot of memory.
+func (s *Signature) checkSignedHeaders() error {
+	var seen [maxSignedHeaders]string
+	n := 0
+	for name := range strings.SplitSeq(s.signedHeaders, ";") {
+		if n == len(seen) {
+			return incomplete("SignedHeaders names more than %d headers.", maxSignedHeaders)
+		}
+		for _, other := range seen[:n] {
+			if strings.EqualFold(name, other) {
+				return incomplete("SignedHeaders names '%s' twice.", clip(name))
+			}
+		}
+		seen[n] = name
+		n++
 	}
 	return nil
 }

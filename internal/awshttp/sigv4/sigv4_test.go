@@ -170,6 +170,11 @@ func TestVerify_Errors(t *testing.T) {
 		{"no region", edit("eu-central-1", ""), 0, Invalid, "valid region"},
 		{"other scope date", edit("/20240102/", "/20240103/"), 0, Invalid, "Date in Credential scope"},
 		{"host not signed", edit("host;", ""), 0, Incomplete, "'Host'"},
+		{"two authorizations", func(r *http.Request) { r.Header.Add("Authorization", r.Header.Get("Authorization")) }, 0, Incomplete, "more than one Authorization"},
+		{"two signatures", edit("Signature=", "Signature=00, Signature="), 0, Incomplete, "'Signature' twice"},
+		{"two dates", func(r *http.Request) { r.Header.Add("X-Amz-Date", "20240102T030405Z") }, 0, Incomplete, "more than one header 'X-Amz-Date'"},
+		{"header named twice", edit("host;", "host;Host;"), 0, Incomplete, "names 'Host' twice"},
+		{"too many headers named", edit("host;", "host;"+manyNames()), 0, Incomplete, "more than 100"},
 		{"no date", func(r *http.Request) { r.Header.Del("X-Amz-Date") }, 0, Incomplete, "X-Amz-Date"},
 		{"bad date", func(r *http.Request) { r.Header.Set("X-Amz-Date", "yesterday") }, 0, Incomplete, "ISO-8601"},
 	} {
@@ -184,9 +189,41 @@ func TestVerify_Errors(t *testing.T) {
 	}
 }
 
+func manyNames() string {
+	var b strings.Builder
+	for i := range 100 {
+		b.WriteString("h" + strings.Repeat("x", i) + ";")
+	}
+	return b.String()
+}
+
 func edit(from, to string) func(*http.Request) {
 	return func(r *http.Request) {
 		r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), from, to, 1))
+	}
+}
+
+// A header with a comma must not be split in two on the way: the signature is
+// the same, but what is read of it is not.
+func TestVerify_SplitHeader(t *testing.T) {
+	r := signed(t, "GET", "http://localhost/meetings/1", nil, map[string]string{"X-Amz-Chime-Bearer": "a,b"})
+	if err := verify(r, nil, now); err != nil {
+		t.Fatal(err)
+	}
+	r.Header["X-Amz-Chime-Bearer"] = []string{"a", "b"}
+	if err := verify(r, nil, now); kind(err) != Incomplete {
+		t.Errorf("split header: %v", err)
+	}
+}
+
+// The number of seconds must not overflow into one that is allowed.
+func TestParse_Expires(t *testing.T) {
+	for text, want := range map[string]Kind{"0": 99, "604800": 99, "604801": Incomplete, "-1": Incomplete, "18446744074": Incomplete, "9999999999999999999": Incomplete, "x": Incomplete} {
+		r := httptest.NewRequest("GET", "/meetings/1?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=A%2F20240102%2Fr%2Fchime%2Faws4_request"+
+			"&X-Amz-Date=20240102T030405Z&X-Amz-SignedHeaders=host&X-Amz-Signature=00&X-Amz-Expires="+text, nil)
+		if _, err := Parse(r); kind(err) != want {
+			t.Errorf("%s: %v", text, err)
+		}
 	}
 }
 

@@ -42,8 +42,8 @@ func (v *Verifier) Verify(r *http.Request, s *Signature, body []byte, secret str
 	if !hasName(s.signedHeaders, "host") {
 		return incomplete("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
 	}
-	if name := s.unsignedHeader(r); name != "" {
-		return invalid("The header '%s' must be a 'SignedHeader' in the AWS Authorization.", clip(name))
+	if err := s.checkHeaders(r); err != nil {
+		return err
 	}
 	given, err := hex.DecodeString(s.signature)
 	if err != nil || len(given) != sha256.Size {
@@ -62,16 +62,21 @@ func (v *Verifier) Verify(r *http.Request, s *Signature, body []byte, secret str
 	return invalid(mismatch)
 }
 
-// unsignedHeader finds a header of AWS's that somebody on the way could have
-// added or changed. x-amz-chime-bearer says on whose behalf a request is made,
-// so it must not go unsigned; the user agent says nothing of weight.
-func (s *Signature) unsignedHeader(r *http.Request) string {
-	for name := range r.Header {
-		if strings.HasPrefix(name, "X-Amz-") && name != "X-Amz-User-Agent" && !hasName(s.signedHeaders, name) {
-			return name
+// checkHeaders refuses headers of AWS's that somebody on the way could have
+// added, changed or split. x-amz-chime-bearer says on whose behalf a request is
+// made, so it must not go unsigned; and since "a,b" has the same signature as
+// "a" followed by "b", none may come twice. The user agent says nothing of weight.
+func (s *Signature) checkHeaders(r *http.Request) error {
+	for name, values := range r.Header {
+		switch {
+		case !strings.HasPrefix(name, "X-Amz-") || name == "X-Amz-User-Agent":
+		case len(values) > 1:
+			return incomplete("There is more than one header '%s'.", clip(name))
+		case !hasName(s.signedHeaders, name):
+			return invalid("The header '%s' must be a 'SignedHeader' in the AWS Authorization.", clip(name))
 		}
 	}
-	return ""
+	return nil
 }
 
 func hasName(list, name string) bool {
