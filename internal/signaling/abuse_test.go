@@ -14,6 +14,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/carillon-rtc/carillon/internal/signaling/frame"
+	"github.com/carillon-rtc/carillon/internal/signaling/signalingtest"
 )
 
 // upgrade opens a WebSocket by hand on conn, for a client that then does not
@@ -167,6 +168,63 @@ func TestStuckReader(t *testing.T) {
 		synctest.Wait()
 		if n := b.server.Stats().Sockets; n != 0 {
 			t.Errorf("%d sockets are left", n)
+		}
+	})
+}
+
+// Sockets that have not joined are bounded, whoever opens them; those in a
+// meeting do not count.
+func TestUnjoinedSockets(t *testing.T) {
+	inBubble(t, func(c *Config) { c.Limits.UnjoinedSockets = 2 }, func(b *bench) {
+		joined, _ := b.join("alice", nil)
+		defer joined.Close()
+		first, second := b.dial("m1", "bob", nil), b.dial("m1", "bob", nil)
+		defer second.Close()
+		o := &signalingtest.Options{NetDial: b.netDial}
+		if _, err := signalingtest.Dial(b.ctx, "ws://meet.example:8080/control/m1", "bob", o); err == nil {
+			t.Error("a third one was let in")
+		}
+		if n := b.server.Stats().RefusedBusy; n != 1 {
+			t.Errorf("RefusedBusy = %d, want 1", n)
+		}
+		first.Close()
+		synctest.Wait()
+		b.dial("m1", "bob", nil).Close()
+		for range 3 { // strangers give their place back when they are refused
+			b.wantClose(b.dial("m1", "mallory", nil), 4403, "attendee unavailable")
+			synctest.Wait()
+		}
+	})
+}
+
+// One token does not open sockets without end: the oldest that has not joined
+// gives way, and when all have joined, the new one has to wait.
+func TestAttendeeSockets(t *testing.T) {
+	inBubble(t, func(c *Config) { c.Limits.AttendeeSockets = 2 }, func(b *bench) {
+		joined, p := b.join("alice", nil)
+		oldest := b.dial("m1", "alice", nil)
+		other := b.dial("m1", "bob", nil)
+		share := b.dial("m1", "alice#content", nil) // counts apart
+		newest := b.dial("m1", "alice", nil)
+		b.wantClose(oldest, websocket.ClosePolicyViolation, "too many sockets of this attendee")
+		if _, _, err := newest.Join(b.ctx, signalingtest.Join{SessionID: 8}); err != nil {
+			t.Fatal(err)
+		}
+		b.wantClose(b.dial("m1", "alice", nil), 4500, "too many sockets of this attendee")
+		b.wantNoCall(p)
+		joined.Close()
+		synctest.Wait()
+		again := b.dial("m1", "alice", nil)
+		synctest.Wait()
+		if st := b.server.Stats(); st.CutCrowd != 2 || st.Sockets != 4 {
+			t.Errorf("got %+v", st)
+		}
+		for _, c := range []*signalingtest.Client{other, share, newest, again} {
+			c.Close()
+		}
+		synctest.Wait()
+		if w := &b.server.crowd; w.unjoined != 0 || len(w.attendees) != 0 {
+			t.Errorf("%d unjoined, %d attendees are left", w.unjoined, len(w.attendees))
 		}
 	})
 }

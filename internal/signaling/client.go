@@ -55,6 +55,8 @@ type client struct {
 
 	ended atomic.Bool // the room has ended the session
 
+	place place // in the crowd, which guards it
+
 	deadline sync.Mutex // guards the socket's deadlines and the fields below
 	closing  bool       // our close frame is out, or the socket was cut
 	isCut    bool
@@ -127,6 +129,21 @@ func (c *client) authenticate() {
 	}
 	c.trace = c.server.config.Trace.For(c.meeting, c.id.AttendeeID)
 	c.trace.Step("socket-opened", "remote", c.remote, "agent", c.agent)
+	oldest, ok := c.server.crowd.enter(c, c.meeting+"/"+c.id.AttendeeID)
+	if oldest != nil {
+		oldest.crowdedOut(websocket.ClosePolicyViolation)
+	}
+	if !ok {
+		c.state = over
+		c.crowdedOut(closeRetry)
+	}
+}
+
+// crowdedOut closes a socket because its attendee has too many. Other sockets'
+// readers may call it.
+func (c *client) crowdedOut(code int) {
+	c.server.stats.cutCrowd.Add(1)
+	c.out.finish(farewell{code: code, reason: "too many sockets of this attendee", at: time.Now()})
 }
 
 // refuseToken turns a client away whose token is no good. Only meetings that

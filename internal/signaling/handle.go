@@ -96,6 +96,7 @@ func (c *client) handleJoin(j *frame.Join) {
 		return
 	}
 	c.participant, c.state = p, joined
+	c.server.crowd.join(c)
 	c.server.stats.joins.Add(1)
 	c.server.stats.joined.Add(1)
 	ack := c.joinAck()

@@ -63,8 +63,11 @@ type Config struct {
 	Log    *slog.Logger // nil: slog.Default
 }
 
-// Limits bound what one socket may cost. Times are real time.
+// Limits bound what one socket may cost, and how many there may be. Times are
+// real time.
 type Limits struct {
+	UnjoinedSockets        int           // sockets at once that have not joined, token checked or not; more get 503
+	AttendeeSockets        int           // sockets at once with one attendee's token, content share apart
 	MessageBytes           int64         // largest WebSocket message from a client
 	QueueFrames            int           // frames that may wait for a slow reader
 	QueueBytes             int           // bytes that may wait for a slow reader
@@ -90,6 +93,9 @@ type Limits struct {
 // socket that was opened for later use may wait for half an hour (section 1.7).
 func DefaultLimits() Limits {
 	return Limits{
+		UnjoinedSockets: 4096,
+		AttendeeSockets: 8,
+
 		MessageBytes: 1 << 20,
 		QueueFrames:  1024, QueueBytes: 4 << 20,
 		FrameRate: 1000, FrameBurst: 5000,
@@ -113,6 +119,8 @@ func DefaultLimits() Limits {
 
 func (l Limits) withDefaults() Limits {
 	d := DefaultLimits()
+	or(&l.UnjoinedSockets, d.UnjoinedSockets)
+	or(&l.AttendeeSockets, d.AttendeeSockets)
 	or(&l.MessageBytes, d.MessageBytes)
 	or(&l.QueueFrames, d.QueueFrames)
 	or(&l.QueueBytes, d.QueueBytes)
@@ -159,6 +167,8 @@ type Server struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
+	crowd crowd
+
 	mu       sync.Mutex
 	draining bool
 	closed   bool
@@ -169,6 +179,7 @@ type Server struct {
 // New returns a server. Close must be called.
 func New(c Config) *Server {
 	s := &Server{config: c, limits: c.Limits.withDefaults(), log: c.Log, clients: make(map[*client]struct{})}
+	s.crowd = newCrowd(s.limits)
 	if s.log == nil {
 		s.log = slog.Default()
 	}
@@ -209,8 +220,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "server is closed", http.StatusServiceUnavailable)
 		return
 	}
+	if !s.crowd.admit() {
+		s.wg.Done()
+		s.stats.refusedBusy.Add(1)
+		w.Header().Set("Retry-After", "5")
+		http.Error(w, "too many sockets wait to join", http.StatusServiceUnavailable)
+		return
+	}
 	conn, err := s.upgrader.Upgrade(w, r, nil)
 	if err != nil {
+		s.crowd.turnBack()
 		s.wg.Done()
 		s.stats.notWebSocket.Add(1)
 		return
@@ -239,6 +258,7 @@ func meetingOf(path string) (string, bool) {
 }
 
 func (s *Server) forget(c *client) {
+	s.crowd.leave(c)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.clients, c)

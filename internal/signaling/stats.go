@@ -10,6 +10,7 @@ type Stats struct {
 
 	Opened             uint64 // sockets upgraded
 	NotWebSocket       uint64 // requests that were no upgrade
+	RefusedBusy        uint64 // answered 503 because too many sockets had not joined
 	RefusedUnavailable uint64 // closed with 4403
 	RefusedEnded       uint64 // closed with 4410
 	RefusedCapacity    uint64 // told 409
@@ -31,6 +32,7 @@ type Stats struct {
 	CutSlow             uint64 // sockets cut because they did not read
 	CutFlood            uint64 // sockets closed because they sent too much
 	CutIdle             uint64 // sockets closed because they sent nothing
+	CutCrowd            uint64 // sockets closed because their attendee had too many
 	Panics              uint64 // failures of the program that cost one client its socket
 
 	TURNSessions        uint64 // credentials given over HTTP
@@ -41,7 +43,7 @@ type Stats struct {
 
 type counters struct {
 	joined                                                                          atomic.Int64
-	opened, notWebSocket                                                            atomic.Uint64
+	opened, notWebSocket, refusedBusy, cutCrowd                                     atomic.Uint64
 	refusedUnavailable, refusedEnded, refusedCapacity, refusedDraining, refusedFail atomic.Uint64
 	joins, subscribes, subscribesFailed, left, lost, ended                          atomic.Uint64
 	framesIn, bytesIn, framesOut, bytesOut, framesIgnored, framesBad                atomic.Uint64
@@ -57,7 +59,7 @@ func (s *Server) Stats() Stats {
 	c := &s.stats
 	return Stats{
 		Sockets: int64(sockets), Joined: max(0, c.joined.Load()),
-		Opened: c.opened.Load(), NotWebSocket: c.notWebSocket.Load(),
+		Opened: c.opened.Load(), NotWebSocket: c.notWebSocket.Load(), RefusedBusy: c.refusedBusy.Load(), CutCrowd: c.cutCrowd.Load(),
 		RefusedUnavailable: c.refusedUnavailable.Load(), RefusedEnded: c.refusedEnded.Load(),
 		RefusedCapacity: c.refusedCapacity.Load(), RefusedDraining: c.refusedDraining.Load(),
 		RefusedFailure: c.refusedFail.Load(),
