@@ -198,11 +198,15 @@ func (x *exchange) serve() error {
 
 // serveREST serves the operations of the api package. A path that no operation
 // has is a miss even if the request is not signed: what there is to call is no
-// secret.
+// secret. Only at "/", where the query protocol is, the scope of the signature
+// tells what is called, and nothing can be found without it.
 func (x *exchange) serveREST(sig *sigv4.Signature, sigErr error) error {
 	path, prefix := stripPrefix(sigv4.RawPath(x.r))
 	query := x.query()
 	rt, labels, err := x.h.routes.route(x.r.Method, path, query)
+	if err != nil && sigErr != nil && path == "/" {
+		return x.refuse(sigErr)
+	}
 	if err != nil {
 		return err
 	}

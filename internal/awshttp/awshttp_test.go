@@ -205,6 +205,7 @@ func TestHandler_Service(t *testing.T) {
 		{"CLI", request{agent: "aws-cli/2.9.19 command/chime.create-meeting"}, api.ServiceChime, true, 201},
 		{"newer CLI", request{agent: "aws-cli/2.30 md/command#chime-sdk-meetings.create-meeting"}, api.ServiceMeetings, true, 200},
 		{"host", request{host: "chime.example.com"}, api.ServiceChime, true, 201},
+		{"first host of the old namespace", request{host: "service.chime.aws.amazon.com"}, api.ServiceChime, true, 201},
 		{"host wins over agent", request{host: "meetings-chime.example.com", agent: "api/chime#3"}, api.ServiceMeetings, true, 200},
 		{"prefix", request{path: "/chime/meetings"}, api.ServiceChime, true, 201},
 		{"prefix wins over host", request{path: "/meetings-chime/meetings", host: "chime.example.com"}, api.ServiceMeetings, true, 200},
@@ -297,6 +298,7 @@ func TestHandler_Errors(t *testing.T) {
 	}{
 		{"not found", request{method: "GET", path: "/meetings/" + uuid2}, 404, "NotFoundException", "NotFound", "Meeting <" + uuid2 + "> not found"},
 		{"no such path", request{method: "GET", path: "/nothing", unsigned: true}, 404, "UnknownOperationException", "UnknownOperationException", ""},
+		{"root without signature", request{method: "POST", path: "/", unsigned: true}, 403, "MissingAuthenticationTokenException", "MissingAuthenticationTokenException", "Missing Authentication Token"},
 		{"root", request{method: "GET", path: "/"}, 404, "UnknownOperationException", "UnknownOperationException", ""},
 		{"no such method", request{method: "PATCH", path: "/meetings"}, 405, "MethodNotAllowedException", "MethodNotAllowed", ""},
 		{"unknown constant", request{method: "POST", path: "/meetings?operation=nothing", body: meeting}, 404, "UnknownOperationException", "UnknownOperationException", ""},
@@ -368,6 +370,9 @@ func TestHandler_Rate(t *testing.T) {
 		}
 	}
 	res := w.do(t, request{method: "GET", path: "/meetings/" + uuid1})
+	if again := res.header.Get("Retry-After"); again == "" || again == "0" {
+		t.Errorf("Retry-After: %q", again)
+	}
 	if exception, code, message := res.failure(t); res.status != 429 || exception != "ThrottlingException" || code != "Throttling" || message != "Rate exceeded" {
 		t.Errorf("%d %s %s %s", res.status, exception, code, message)
 	}
@@ -377,6 +382,34 @@ func TestHandler_Rate(t *testing.T) {
 	}
 	if res := w.do(t, request{method: "DELETE", path: "/meetings/" + uuid1}); res.status != 204 {
 		t.Errorf("another operation: %d", res.status)
+	}
+}
+
+// Meetings spec section 16, check 10: of 21 calls in one second at least one is
+// refused, whether they come at once or one after the other.
+func TestGate(t *testing.T) {
+	l := limiter{rate: &Rate{PerSecond: 10, Burst: 20}}
+	for _, apart := range []time.Duration{0, time.Millisecond, 10 * time.Millisecond, 45 * time.Millisecond} {
+		g := l.gate(gateKey{apart.String(), nil})
+		now := time.Unix(1_700_000_000, 0)
+		for i := range 20 {
+			if wait := g.pass(now.Add(time.Duration(i) * apart)); wait != 0 {
+				t.Errorf("%v apart: call %d has to wait %v", apart, i+1, wait)
+			}
+		}
+		if wait := g.pass(now.Add(20 * apart)); wait <= 0 || wait > time.Second {
+			t.Errorf("%v apart: call 21 has to wait %v", apart, wait)
+		}
+	}
+	g := l.gate(gateKey{"long run", nil})
+	now, passed := time.Unix(1_700_000_000, 0), 0
+	for range 10_000 { // 100 a second for 100 seconds
+		if now = now.Add(10 * time.Millisecond); g.pass(now) == 0 {
+			passed++
+		}
+	}
+	if passed < 1000 || passed > 1020 {
+		t.Errorf("%d calls passed in 100 seconds, want 10 a second and a burst", passed)
 	}
 }
 

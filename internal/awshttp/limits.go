@@ -10,44 +10,76 @@ import (
 	"github.com/carillon-rtc/carillon/api"
 )
 
-// Rate is how often an account may call each operation: a token bucket
-// (meetings spec section 12: 10 per second, 20 at once).
+// Rate is how often an account may call each operation (meetings spec sections
+// 12 and 16): PerSecond in the long run, and at most Burst in any one second.
 type Rate struct {
 	PerSecond float64
 	Burst     int
 }
 
 type limiter struct {
-	rate    *Rate
-	mu      sync.Mutex
-	buckets map[bucket]*rate.Limiter
+	rate  *Rate
+	mu    sync.Mutex
+	gates map[gateKey]*gate
 }
 
-// bucket is the key of a token bucket. There are no more of them than accounts
-// times operations.
-type bucket struct {
+// gateKey finds a gate. There are no more of them than accounts times
+// operations.
+type gateKey struct {
 	account   string
 	operation *operation
+}
+
+// gate is a token bucket, and the times of the last calls: a bucket alone is
+// filled again while it is being emptied, and would let more than a burst pass
+// in a second.
+type gate struct {
+	mu     sync.Mutex
+	bucket *rate.Limiter
+	passed []time.Time // a ring of the last calls that passed, a burst long
+	oldest int         // in passed
 }
 
 func (l *limiter) take(account string, op *operation) error {
 	if l.rate == nil {
 		return nil
 	}
-	l.mu.Lock()
-	b := l.buckets[bucket{account, op}]
-	if b == nil {
-		if l.buckets == nil {
-			l.buckets = make(map[bucket]*rate.Limiter)
-		}
-		b = rate.NewLimiter(rate.Limit(l.rate.PerSecond), l.rate.Burst)
-		l.buckets[bucket{account, op}] = b
-	}
-	l.mu.Unlock()
-	if !b.Allow() {
-		return api.Errorf(api.Throttled, "Rate exceeded")
+	if wait := l.gate(gateKey{account, op}).pass(time.Now()); wait > 0 {
+		return &api.Error{Code: api.Throttled, Message: "Rate exceeded", RetryAfter: wait}
 	}
 	return nil
+}
+
+func (l *limiter) gate(key gateKey) *gate {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	g := l.gates[key]
+	if g == nil {
+		burst := max(1, l.rate.Burst)
+		g = &gate{bucket: rate.NewLimiter(rate.Limit(l.rate.PerSecond), burst), passed: make([]time.Time, burst)}
+		if l.gates == nil {
+			l.gates = make(map[gateKey]*gate)
+		}
+		l.gates[key] = g
+	}
+	return g
+}
+
+// pass lets a call pass, or returns how long to wait for the next one.
+func (g *gate) pass(now time.Time) (wait time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if since := now.Sub(g.passed[g.oldest]); since < time.Second {
+		return time.Second - since
+	}
+	r := g.bucket.ReserveN(now, 1)
+	if wait := r.DelayFrom(now); wait > 0 {
+		r.CancelAt(now)
+		return wait
+	}
+	g.passed[g.oldest] = now
+	g.oldest = (g.oldest + 1) % len(g.passed)
+	return 0
 }
 
 // callCounts counts the calls of one operation.

@@ -40,9 +40,12 @@ func serviceOf(r *http.Request, prefix string) (s api.Service, known bool) {
 	if s, known = byPrefix(prefix); known {
 		return s, true
 	}
-	label, _, _ := strings.Cut(r.Host, ".")
+	label, domain, _ := strings.Cut(r.Host, ".")
 	if s, known = byPrefix(label); known {
 		return s, true
+	}
+	if label == "service" && strings.HasPrefix(domain, "chime.") { // the first name of the old one (meetings spec section 1)
+		return api.ServiceChime, true
 	}
 	for _, name := range [...]string{"User-Agent", "X-Amz-User-Agent"} {
 		if agent := r.Header.Get(name); agent != "" {
