@@ -43,6 +43,7 @@ type Participant struct {
 	volumesStale bool  // has not got the last volumes
 	mediaState   int32 // what followMedia last saw
 	strength     strengthMeter
+	downlink     downlink
 }
 
 func newParticipant(r *room, id Identity, o JoinOptions, c Client) *Participant {

@@ -56,7 +56,8 @@ func (r *room) measureVolumes(now time.Time) []Volume {
 	return out
 }
 
-// sendBitrates tells everybody the measured rates of what it could receive.
+// sendBitrates tells everybody the measured rates of what it could receive, and
+// how much that may be.
 func (r *room) sendBitrates() {
 	for _, p := range r.sessions {
 		if p.rosterID == 0 || !p.reachable() {
@@ -73,6 +74,6 @@ func (r *room) sendBitrates() {
 				}
 			}
 		}
-		p.client.Bitrates(streams, 0)
+		p.client.Bitrates(streams, p.downlinkKbps())
 	}
 }
