@@ -11,7 +11,6 @@ type receiver struct {
 	mid    string
 	ssrc   uint32
 	down   *video.DownTrack
-	stream uint32 // wanted stream id; stays when the stream ends
 	layer  *layer // what is shown; nil: nothing
 	paused bool   // by the client
 }
@@ -24,7 +23,6 @@ func (rx *receiver) show(l *layer) {
 		rx.down.Detach()
 		return
 	}
-	rx.stream = l.id
 	rx.down.Attach(l.camera.publisher, l.index)
 }
 
@@ -117,6 +115,8 @@ func videoCodecs(codecs []sdp.Codec) []video.Codec {
 }
 
 // Pause stops sending the given streams to this client, which paused its tiles.
+// A tile shows a camera, so any of its streams names it: the layer may have
+// changed since the client last said which one it means.
 func (p *Participant) Pause(streamIDs []uint32) { p.pause(streamIDs, true) }
 
 // Resume goes on sending the given streams, each from its next keyframe.
@@ -127,8 +127,9 @@ func (p *Participant) pause(streamIDs []uint32, paused bool) {
 	defer p.room.unlock()
 	p.room.later(p.room.rooms.flush)
 	for _, id := range streamIDs {
+		l := p.room.streams[id]
 		for _, rx := range p.receivers {
-			if rx.stream == id && rx.layer != nil {
+			if l != nil && rx.layer != nil && rx.layer.camera == l.camera {
 				rx.pause(paused)
 			}
 		}

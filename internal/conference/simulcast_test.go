@@ -118,3 +118,32 @@ func TestSimulcast_OffAndOn(t *testing.T) {
 		}
 	})
 }
+
+// A tile that was paused on one layer is resumed on another.
+func TestSimulcast_PauseMeansTheTile(t *testing.T) {
+	play(t, "OK", Limits{}, []string{"a", "b"}, func(t *testing.T, s *stage) {
+		a, b := s.enter("a", 1), s.enter("b", 2)
+		a.negotiate(simulcastOffer(), three())
+		b.subscribe(nil, 4)
+		rx := b.receivers["2"]
+		b.Pause([]uint32{4})
+		b.UpdateVideos([]VideoSubscription{{MID: "2", StreamID: 2}}, nil)
+		if !rx.paused || rx.layer.id != 2 {
+			t.Errorf("after pause and switch: %+v", rx)
+		}
+		b.subscribe(nil, 3) // a pause outlives a renegotiation
+		if !rx.paused || rx.layer.id != 3 {
+			t.Errorf("after a renegotiation: %+v", rx)
+		}
+		b.Resume([]uint32{4})
+		if rx.paused {
+			t.Error("still paused")
+		}
+		b.Pause([]uint32{4})
+		a.subscribe(nil)
+		b.Resume([]uint32{4})
+		if a.negotiate(simulcastOffer(), three()); rx.paused {
+			t.Error("the pause outlived its camera")
+		}
+	})
+}
