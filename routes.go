@@ -30,7 +30,7 @@ func (s *Server) routes() http.Handler {
 			own[path].ServeHTTP(w, r)
 		case strings.HasPrefix(path, "/carillon/control/"):
 			control.ServeHTTP(w, r)
-		case path == "/" && strings.HasPrefix(r.Host, "nearest-media-region"):
+		case path == "/" && isNearestHost(r.Host):
 			s.nearestMediaRegion(w, r)
 		case s.cfg.Page != PageOff && strings.HasPrefix(path, "/carillon/lobby/"):
 			s.lobby.ServeHTTP(w, r)
@@ -42,10 +42,17 @@ func (s *Server) routes() http.Handler {
 	})
 }
 
-// signed tells whether a request means an AWS API. STS is asked at "/", by
-// POST, by everyone but the page's visitors.
+// signed tells whether a request means an AWS API. STS is asked at "/", by POST
+// and in browsers by OPTIONS before it; the page's visitors only read.
 func signed(r *http.Request) bool {
-	return r.Header.Get("Authorization") != "" || r.Method == http.MethodPost || r.URL.Query().Has("X-Amz-Algorithm")
+	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+	return !reads || r.Header.Get("Authorization") != "" || r.URL.Query().Has("X-Amz-Algorithm")
+}
+
+// isNearestHost tells AWS's two names for the question after the nearest region
+// (meetings spec 10).
+func isNearestHost(host string) bool {
+	return strings.HasPrefix(host, "nearest-media-region") || strings.HasPrefix(host, "nearest-us-gov-media-region")
 }
 
 func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
@@ -72,10 +79,16 @@ func (s *Server) baseURL(r *http.Request) string {
 	if r.TLS != nil {
 		scheme = "https"
 	}
+	if addr, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && host == "" {
+		host = addr.String() // HTTP/1.0 needs no Host
+	}
 	if s.cfg.PublicAddress != "" {
-		host = s.cfg.PublicAddress
-		if _, port, err := net.SplitHostPort(r.Host); err == nil {
+		_, port, err := net.SplitHostPort(host)
+		switch host = s.cfg.PublicAddress; {
+		case err == nil:
 			host = net.JoinHostPort(host, port)
+		case strings.Contains(host, ":"):
+			host = "[" + host + "]"
 		}
 	}
 	return scheme + "://" + host
