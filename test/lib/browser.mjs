@@ -21,7 +21,8 @@ export function spkiHash(pemFile) {
   return createHash('sha256').update(key).digest('base64');
 }
 
-// Browser is one Chromium that ends with the story t.
+// Browser is one Chromium that ends with the story t. sdk is the version of the
+// client that its attendees use: latest, 3.15 or 3.0.
 export class Browser {
   static async start(t, { trust = [], sdk = 'latest' } = {}) {
     const browser = new Browser();
@@ -30,7 +31,8 @@ export class Browser {
     const args = [...flags];
     if (trust.length) args.push(`--ignore-certificate-errors-spki-list=${trust.map(spkiHash).join(',')}`);
     browser.chromium = await chromium.launch({ executablePath: '/usr/bin/chromium', headless: true, args });
-    browser.pages = await servePages(sdk);
+    browser.sdk = sdk;
+    browser.pages = await servePages();
     t.after(async () => {
       await browser.chromium.close();
       browser.pages.close();
@@ -51,19 +53,18 @@ export class Browser {
   }
 
   // attendee opens the story page for one attendee; nothing is joined yet.
-  async attendee(name, options) {
-    const page = await this.page(name, `http://127.0.0.1:${this.pages.address().port}/`, options);
+  async attendee(name, { sdk = this.sdk, ...options } = {}) {
+    const page = await this.page(name, `http://127.0.0.1:${this.pages.address().port}/${sdk}`, options);
     return new Attendee(name, page);
   }
 }
 
-function servePages(sdk) {
-  const script = readFileSync(join(root, `test/page/dist/story-${sdk}.js`));
-  const html = '<!doctype html><meta charset="utf-8"><title>story</title><body><script src="/story.js"></script>';
+function servePages() {
   const server = createServer((req, res) => {
-    const isScript = req.url === '/story.js';
-    res.setHeader('Content-Type', isScript ? 'text/javascript' : 'text/html');
-    res.end(isScript ? script : html);
+    const script = req.url.match(/^\/(story-[\w.]+\.js)$/)?.[1];
+    res.setHeader('Content-Type', script ? 'text/javascript' : 'text/html');
+    res.end(script ? readFileSync(join(root, 'test/page/dist', script))
+      : `<!doctype html><meta charset="utf-8"><title>story</title><body><script src="/story-${req.url.slice(1)}.js"></script>`);
   });
   return new Promise((done) => server.listen(0, '127.0.0.1', () => done(server)));
 }

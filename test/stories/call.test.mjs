@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { Server } from '../lib/server.mjs';
 import { Browser } from '../lib/browser.mjs';
 import { Meeting } from '../lib/meeting.mjs';
+import { advancing } from '../lib/picture.mjs';
 
 // Covers: chime-sdk-meetings.CreateMeeting, chime-sdk-meetings.CreateAttendee
 test('three people hear, see and read each other', async (t) => {
@@ -105,16 +106,6 @@ test('three people hear, see and read each other', async (t) => {
     assert.ok((await anna.seen()).events.includes(`left ${cleo.id}`));
   });
 });
-
-// advancing waits until ten more frames of an attendee's picture were shown.
-async function advancing(viewer, attendee) {
-  const before = (await viewer.sees(attendee))?.frames ?? 0;
-  for (let i = 0; i < 300; i++) {
-    if ((await viewer.sees(attendee))?.frames >= before + 10) return;
-    await new Promise((done) => setTimeout(done, 100));
-  }
-  assert.fail(`${viewer.name} sees no new frames of ${attendee}`);
-}
 
 // moving waits until exactly n video streams bring packets, for a whole second.
 async function moving(viewer, n) {
