@@ -48,7 +48,7 @@ func (s *Server) wireRecords() *api.Registry {
 			HighDefAttendees: s.cfg.Limits.HighDefAttendees, Replicas: s.cfg.Limits.Replicas,
 		},
 	})
-	tags.Kind("meeting", tagging.Kind{Max: s.meetings.MaxTags(), Find: s.meetings.Find})
+	tags.Kind("meeting", tagging.Kind{Max: s.meetings.MaxTags(), AnyCase: true, Find: s.meetings.Find})
 	registry := api.NewRegistry()
 	s.meetings.Register(registry)
 	tags.Register(registry)

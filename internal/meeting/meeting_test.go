@@ -351,7 +351,7 @@ func TestTags(t *testing.T) {
 	if d := cmp.Diff(want, do(s, api.ListMeetingTags, api.ListMeetingTagsRequest{MeetingId: id}).Tags); d != "" {
 		t.Error(d)
 	}
-	for _, arn := range []string{*m.MeetingArn, "arn:aws:chime::000000000000:meeting:" + *id} {
+	for _, arn := range []string{*m.MeetingArn, "arn:aws:chime::000000000000:meeting:" + *id, "arn:aws:chime:eu-west-1:000000000000:meeting/" + strings.ToUpper(*id)} {
 		if d := cmp.Diff(want, do(s, api.ListTagsForResource, api.ListTagsForResourceRequest{ResourceARN: &arn}).Tags); d != "" {
 			t.Error(d)
 		}

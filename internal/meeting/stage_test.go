@@ -57,7 +57,7 @@ func (s *stage) open(limits meeting.Limits, ends meeting.Ends) {
 		Store: st, Bus: s.bus, Clock: &s.clock, Tags: tags, Limits: limits, Ends: ends,
 		AudioHost: func(*api.Call) string { return "media.example:3478" },
 	})
-	tags.Kind("meeting", tagging.Kind{Max: s.MaxTags(), Find: s.Find})
+	tags.Kind("meeting", tagging.Kind{Max: s.MaxTags(), AnyCase: true, Find: s.Find})
 	s.registry = api.NewRegistry()
 	s.Register(s.registry)
 	tags.Register(s.registry)

@@ -11,6 +11,7 @@ import (
 	"context"
 	"embed"
 	"io/fs"
+	"strings"
 
 	"github.com/carillon-rtc/carillon/api"
 	"github.com/carillon-rtc/carillon/internal/store"
@@ -29,6 +30,9 @@ func Migrations() store.MigrationSet {
 type Kind struct {
 	// Max is how many tags one resource may have.
 	Max int
+	// AnyCase tells that ids mean the same in upper and in lower case. Find
+	// gets them, and tags are kept, in lower case.
+	AnyCase bool
 	// Find checks that the resource exists in the account; an error other than
 	// [api.Error] means that it could not be looked up. The ARN's account has
 	// been compared already.
@@ -70,6 +74,9 @@ func (s *Service) find(ctx context.Context, q store.Queryer, text string) (Kind,
 	kind, known := s.kinds[arn.LastType()]
 	if !known || arn.Service != "chime" || arn.AccountID != account {
 		return Kind{}, "", missing
+	}
+	if kind.AnyCase {
+		arn.ID = strings.ToLower(arn.ID)
 	}
 	exists, err := kind.Find(q, account, arn)
 	if err != nil {
