@@ -19,6 +19,7 @@ type recorder struct {
 	volume []Volume
 	ending *Ending
 	rates  int
+	rated  []StreamBitrate // last told
 }
 
 func (c *recorder) note(format string, args ...any) {
@@ -73,10 +74,11 @@ func (c *recorder) Volumes(v []Volume) {
 	c.volume = slices.Clone(v)
 }
 
-func (c *recorder) Bitrates([]StreamBitrate, uint32) {
+func (c *recorder) Bitrates(streams []StreamBitrate, _ uint32) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.rates++
+	c.rated = slices.Clone(streams)
 }
 
 func (c *recorder) Data(messages []DataMessage) {

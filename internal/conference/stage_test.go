@@ -63,6 +63,8 @@ type fakeSession struct {
 	handler rtc.Handler
 	heard   atomic.Bool
 	closed  atomic.Bool
+
+	keyframes atomic.Int64 // asked of the client
 }
 
 func (f *fakeSession) Local() sdp.Transport {
@@ -73,8 +75,11 @@ func (f *fakeSession) Local() sdp.Transport {
 }
 func (f *fakeSession) SetRemote(sdp.Remote) error         { return nil }
 func (f *fakeSession) WriteRTP(*rtp.Header, []byte) error { return nil }
-func (f *fakeSession) WriteRTCP([]rtcp.Packet) error      { return nil }
-func (f *fakeSession) Close()                             { f.closed.Store(true) }
+func (f *fakeSession) WriteRTCP(pkts []rtcp.Packet) error {
+	f.keyframes.Add(keyframesIn(pkts))
+	return nil
+}
+func (f *fakeSession) Close() { f.closed.Store(true) }
 func (f *fakeSession) LastReceived() time.Time {
 	if f.heard.Load() {
 		return time.Now()
@@ -86,7 +91,8 @@ func (f *fakeSession) LastReceived() time.Time {
 type actor struct {
 	*Participant
 	*recorder
-	stage *stage
+	stage  *stage
+	number uint16 // of the last packet filmed
 }
 
 // join lets an attendee in as far as its first INDEX.
