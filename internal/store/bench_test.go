@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -32,7 +33,7 @@ func BenchmarkWrite_CreateMeeting(b *testing.B) {
 			err := s.Write(context.Background(), func(tx *Tx) error {
 				var id string
 				err := tx.QueryRow(`SELECT id FROM m WHERE account = $1 AND token = $2`, "000000000000", token).Scan(&id)
-				if err != ErrNoRows {
+				if !errors.Is(err, ErrNoRows) {
 					return fmt.Errorf("token taken: %w", err)
 				}
 				if _, err := tx.Exec(`UPDATE c SET n = n + 1 WHERE account = $1 AND n < $2`, "000000000000", 1<<40); err != nil {

@@ -97,7 +97,7 @@ func applyOne(ctx context.Context, conn *sql.Conn, domain string, m migration) e
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback()
+	defer func() { _ = tx.Rollback() }() // does nothing after Commit
 	if _, err := tx.ExecContext(ctx, m.sql); err != nil {
 		return err
 	}

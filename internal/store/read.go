@@ -115,7 +115,7 @@ func (p *statements) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, st := range p.m {
-		st.Close()
+		_ = st.Close()
 	}
 	p.m = nil
 }

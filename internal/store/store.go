@@ -111,8 +111,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		prepared: make(map[string]*sql.Stmt),
 	}
 	if err := s.connect(ctx, c); err != nil {
-		s.disconnect()
-		return nil, fmt.Errorf("store: open %s: %w", path, err)
+		return nil, errors.Join(fmt.Errorf("store: open %s: %w", path, err), s.disconnect())
 	}
 	go s.writer()
 	return s, nil

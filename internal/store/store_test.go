@@ -146,7 +146,7 @@ func TestStore_Write(t *testing.T) {
 			}
 			var n int
 			if err := tx.QueryRow(`SELECT COUNT(*) FROM notes`).Scan(&n); err != nil || n != 1 {
-				return fmt.Errorf("sees %d rows, %v", n, err)
+				return fmt.Errorf("sees %d rows, %w", n, err)
 			}
 			return nil
 		})

@@ -143,6 +143,7 @@ func (g *group) begin() error {
 		return nil
 	}
 	if err := g.command("BEGIN IMMEDIATE"); err != nil {
+		_ = g.command("ROLLBACK") // whatever a failed one has left open, or the next group would fail as well
 		return fmt.Errorf("store: begin: %w", err)
 	}
 	g.open = true
@@ -182,7 +183,7 @@ func (g *group) undo() {
 			g.broken = fmt.Errorf("store: transaction lost: %w", err)
 		}
 	default: // alone so far: the transaction is the savepoint
-		g.command("ROLLBACK") // fails when SQLite has rolled back by itself
+		_ = g.command("ROLLBACK") // fails when SQLite has rolled back by itself
 		g.open = false
 	}
 }
@@ -196,7 +197,7 @@ func (g *group) finish() {
 		}
 	}
 	if g.broken != nil && g.open {
-		g.command("ROLLBACK")
+		_ = g.command("ROLLBACK")
 	}
 	took := time.Since(begun)
 	g.s.counters.count(len(g.members), took, g.broken)
