@@ -143,7 +143,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // finish turns a panic into an answer, counts and logs.
 func (x *exchange) finish() {
 	if p := recover(); p != nil {
-		if p == http.ErrAbortHandler {
+		if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 			x.h.stats.inFlight.Add(-1)
 			panic(p)
 		}

@@ -60,7 +60,7 @@ type batch struct {
 
 // addAll adds attendees; what a rule forbids becomes an entry of Errors, what
 // the store cannot do fails the call.
-func (s *Service) addAll(ctx context.Context, tx *store.Tx, m *MeetingRecord, items []api.CreateAttendeeRequestItem) (batch, error) {
+func (s *Service) addAll(ctx context.Context, tx *store.Tx, m *Record, items []api.CreateAttendeeRequestItem) (batch, error) {
 	b := batch{attendees: []api.Attendee{}, errors: []api.CreateAttendeeError{}}
 	r, err := s.vacancy(tx, m)
 	if err != nil {
@@ -92,12 +92,12 @@ func (s *Service) addAll(ctx context.Context, tx *store.Tx, m *MeetingRecord, it
 type vacancy struct {
 	s     *Service
 	tx    *store.Tx
-	m     *MeetingRecord
+	m     *Record
 	taken int // attendees created and not deleted
 	limit int
 }
 
-func (s *Service) vacancy(tx *store.Tx, m *MeetingRecord) (*vacancy, error) {
+func (s *Service) vacancy(tx *store.Tx, m *Record) (*vacancy, error) {
 	v := &vacancy{s: s, tx: tx, m: m, limit: s.attendeeLimit(&m.Features)}
 	err := tx.QueryRow(`SELECT COUNT(*) FROM attendees WHERE meeting_id = $1`, m.MeetingID).Scan(&v.taken)
 	return v, err
@@ -314,7 +314,7 @@ func attendeesOf(q store.Queryer, meetingID string) ([]AttendeeRecord, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // rows.Err tells what went wrong
 	var all []AttendeeRecord
 	for rows.Next() {
 		a, err := scanAttendee(rows)

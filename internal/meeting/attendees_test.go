@@ -2,6 +2,7 @@ package meeting_test
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -63,7 +64,7 @@ func TestCreateAttendee_ExternalUserID(t *testing.T) {
 
 	do(s, api.DeleteAttendee, api.DeleteAttendeeRequest{MeetingId: &id, AttendeeId: got[0].AttendeeId})
 	s.hears("meeting." + id + `.attendee.deleted {"AttendeeId":"` + *got[0].AttendeeId + `"}`)
-	if _, _, err := s.Identify(s.ctx, id, *got[0].JoinToken); err != meeting.ErrNoAttendee {
+	if _, _, err := s.Identify(s.ctx, id, *got[0].JoinToken); !errors.Is(err, meeting.ErrNoAttendee) {
 		t.Errorf("Identify after DeleteAttendee: %v", err)
 	}
 	_, err := try(s, s.ctx, api.GetAttendee, api.GetAttendeeRequest{MeetingId: &id, AttendeeId: got[0].AttendeeId})
@@ -311,7 +312,7 @@ func TestIdentify(t *testing.T) {
 		"NoToken":      {id, strings.Repeat("!", 98), meeting.ErrNoAttendee},
 		"NoMeeting":    {"00000000-0000-4000-8000-000000000000", token, meeting.ErrEnded},
 	} {
-		if _, _, err := s.Identify(s.ctx, c.meeting, c.token); err != c.want {
+		if _, _, err := s.Identify(s.ctx, c.meeting, c.token); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}

@@ -18,7 +18,7 @@ func (s *Service) createMeeting(ctx context.Context, in *api.CreateMeetingReques
 	if err != nil {
 		return nil, err
 	}
-	var m *MeetingRecord
+	var m *Record
 	var created bool
 	err = s.store.Write(ctx, func(tx *store.Tx) (err error) {
 		m, created, err = s.findOrCreate(tx, wanted)
@@ -46,7 +46,7 @@ func (s *Service) createMeetingWithAttendees(ctx context.Context, in *api.Create
 	if err != nil {
 		return nil, err
 	}
-	var m *MeetingRecord
+	var m *Record
 	var created bool
 	var b batch
 	err = s.store.Write(ctx, func(tx *store.Tx) (err error) {
@@ -71,7 +71,7 @@ func (s *Service) createMeetingWithAttendees(ctx context.Context, in *api.Create
 // planned is a meeting that a call asks for, as far as the request alone can
 // tell. Whether it comes to be depends on the token.
 type planned struct {
-	MeetingRecord
+	Record
 	details string // JSON of Details
 	token   string
 	tags    []api.Tag
@@ -100,7 +100,7 @@ func (s *Service) plan(ctx context.Context, in *api.CreateMeetingRequest) (*plan
 		return nil, err
 	}
 	p := &planned{
-		MeetingRecord: MeetingRecord{
+		Record: Record{
 			AccountID: call.AccountID, MeetingID: newMeetingID(), ExternalMeetingID: deref(in.ExternalMeetingId),
 			Region: controlRegion(call), MediaRegion: region, PrimaryMeetingID: strings.ToLower(deref(in.PrimaryMeetingId)),
 			Created: time.UnixMilli(s.nowMs()).UTC(),
@@ -132,7 +132,7 @@ func newMeetingID() string { return uuid.Must(uuid.NewV7()).String() }
 // where its token was taken; the caller's transaction undoes it if the account
 // has no room. A replica is looked for first: the rules of its primary meeting
 // hold for new replicas only.
-func (s *Service) findOrCreate(tx *store.Tx, p *planned) (m *MeetingRecord, created bool, err error) {
+func (s *Service) findOrCreate(tx *store.Tx, p *planned) (m *Record, created bool, err error) {
 	if p.PrimaryMeetingID != "" {
 		if m, err = s.withToken(tx, p); !errors.Is(err, store.ErrNoRows) {
 			return m, false, err
@@ -157,11 +157,11 @@ func (s *Service) findOrCreate(tx *store.Tx, p *planned) (m *MeetingRecord, crea
 	if n == 0 {
 		return nil, false, api.Errorf(api.LimitExceeded, "The account has %d active meetings, more are not allowed", s.limits.Meetings)
 	}
-	return &p.MeetingRecord, true, nil
+	return &p.Record, true, nil
 }
 
 // withToken is the living meeting that was created with the request's token.
-func (s *Service) withToken(tx *store.Tx, p *planned) (*MeetingRecord, error) {
+func (s *Service) withToken(tx *store.Tx, p *planned) (*Record, error) {
 	return scanMeeting(tx.QueryRow(`SELECT `+meetingColumns+` FROM meetings
 		WHERE account_id = $1 AND client_token = $2`, p.AccountID, p.token))
 }

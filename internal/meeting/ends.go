@@ -359,7 +359,7 @@ func ids(q store.Queryer, query string, args ...any) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // rows.Err tells what went wrong
 	var list []string
 	for rows.Next() {
 		var id string

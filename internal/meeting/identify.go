@@ -15,9 +15,9 @@ import (
 // Identify finds the attendee that a join token (without "#content") belongs
 // to, in the meeting that it is presented for: [ErrEnded], [ErrNoAttendee], or
 // a failure of the store. It is one indexed read.
-func (s *Service) Identify(ctx context.Context, meetingID, joinToken string) (AttendeeRecord, MeetingRecord, error) {
+func (s *Service) Identify(ctx context.Context, meetingID, joinToken string) (AttendeeRecord, Record, error) {
 	var a AttendeeRecord
-	var m MeetingRecord
+	var m Record
 	var createdMs int64
 	var details string
 	var id, user, token, audio, video, content sql.NullString

@@ -57,7 +57,7 @@ func (s *Service) listMeetings(ctx context.Context, in *api.ListMeetingsRequest)
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // rows.Err tells what went wrong
 	out := &api.ListMeetingsResponse{Meetings: []api.Meeting{}}
 	for rows.Next() {
 		m, err := scanMeeting(rows)
@@ -87,7 +87,7 @@ func (s *Service) listAttendees(ctx context.Context, in *api.ListAttendeesReques
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // rows.Err tells what went wrong
 	out := &api.ListAttendeesResponse{Attendees: []api.Attendee{}}
 	for rows.Next() {
 		a, err := scanAttendee(rows)

@@ -3,6 +3,7 @@ package meeting_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -143,10 +144,10 @@ func TestDeleteMeeting(t *testing.T) {
 	s.refused(err, api.NotFound, want)
 	_, err = try(s, s.ctx, api.ListAttendees, api.ListAttendeesRequest{MeetingId: &id})
 	s.refused(err, api.NotFound, want)
-	if _, _, err := s.Identify(s.ctx, id, *a.JoinToken); err != meeting.ErrEnded {
+	if _, _, err := s.Identify(s.ctx, id, *a.JoinToken); !errors.Is(err, meeting.ErrEnded) {
 		t.Errorf("Identify: %v, want ErrEnded", err)
 	}
-	if _, err := s.Attendees(s.ctx, id); err != meeting.ErrEnded {
+	if _, err := s.Attendees(s.ctx, id); !errors.Is(err, meeting.ErrEnded) {
 		t.Errorf("Attendees: %v, want ErrEnded", err)
 	}
 	if st := s.Stats(); st.ActiveMeetings != 0 || st.Attendees != 0 || st.MeetingsEnded != 1 {

@@ -8,7 +8,7 @@ import (
 )
 
 // meetingShape is the meeting as the API shows it to the client of a call.
-func (s *Service) meetingShape(call *api.Call, m *MeetingRecord) *api.Meeting {
+func (s *Service) meetingShape(call *api.Call, m *Record) *api.Meeting {
 	tenants := m.TenantIDs
 	if tenants == nil {
 		tenants = []string{}

@@ -12,8 +12,8 @@ import (
 	"github.com/carillon-rtc/carillon/internal/store"
 )
 
-// MeetingRecord is a meeting as it was created.
-type MeetingRecord struct {
+// Record is a meeting as it was created.
+type Record struct {
 	AccountID, MeetingID, ExternalMeetingID string
 	// Region is where the API call was made, MediaRegion where the media is.
 	Region, MediaRegion string
@@ -32,12 +32,12 @@ type Details struct {
 }
 
 // ARN returns the meeting's ARN in its usual form.
-func (m *MeetingRecord) ARN() string {
+func (m *Record) ARN() string {
 	return "arn:aws:chime:" + m.Region + ":" + m.AccountID + ":" + m.resource()
 }
 
 // resource is the resource part of the ARN, under which tags are kept.
-func (m *MeetingRecord) resource() string { return "meeting/" + m.MeetingID }
+func (m *Record) resource() string { return "meeting/" + m.MeetingID }
 
 // AttendeeRecord is an attendee.
 type AttendeeRecord struct {
@@ -64,8 +64,8 @@ const meetingColumns = `account_id, meeting_id, external_meeting_id, region, med
 type scanner interface{ Scan(dest ...any) error }
 
 // scanMeeting reads the meetingColumns, and what comes after them into more.
-func scanMeeting(row scanner, more ...any) (*MeetingRecord, error) {
-	var m MeetingRecord
+func scanMeeting(row scanner, more ...any) (*Record, error) {
+	var m Record
 	var createdMs int64
 	var details string
 	err := row.Scan(append([]any{&m.AccountID, &m.MeetingID, &m.ExternalMeetingID, &m.Region, &m.MediaRegion, &m.PrimaryMeetingID,
@@ -81,7 +81,7 @@ func scanMeeting(row scanner, more ...any) (*MeetingRecord, error) {
 }
 
 // find returns a living meeting of the caller's account.
-func find(ctx context.Context, q store.Queryer, id string) (*MeetingRecord, error) {
+func find(ctx context.Context, q store.Queryer, id string) (*Record, error) {
 	m, err := scanMeeting(q.QueryRow(`SELECT `+meetingColumns+` FROM meetings
 		WHERE meeting_id = $1 AND account_id = $2 AND ended_ms = 0`, strings.ToLower(id), api.CallFrom(ctx).AccountID))
 	if errors.Is(err, store.ErrNoRows) {
@@ -109,7 +109,7 @@ func scanAttendee(row scanner) (*AttendeeRecord, error) {
 	return &a, err
 }
 
-func findAttendee(q store.Queryer, m *MeetingRecord, id string) (*AttendeeRecord, error) {
+func findAttendee(q store.Queryer, m *Record, id string) (*AttendeeRecord, error) {
 	a, err := scanAttendee(q.QueryRow(`SELECT `+attendeeColumns+` FROM attendees
 		WHERE meeting_id = $1 AND attendee_id = $2`, m.MeetingID, strings.ToLower(id)))
 	if errors.Is(err, store.ErrNoRows) {

@@ -21,8 +21,8 @@ func (s *Service) startMeetingTranscription(ctx context.Context, in *api.StartMe
 	if err != nil {
 		return nil, err
 	}
-	var m *MeetingRecord
-	_, err = s.onMeeting(ctx, *in.MeetingId, func(tx *store.Tx, found *MeetingRecord) error {
+	var m *Record
+	_, err = s.onMeeting(ctx, *in.MeetingId, func(tx *store.Tx, found *Record) error {
 		m = found
 		_, err := tx.Exec(`UPDATE meetings SET transcription = $2 WHERE meeting_id = $1`, m.MeetingID, string(config))
 		return err
@@ -47,9 +47,9 @@ func (s *Service) startMeetingTranscription(ctx context.Context, in *api.StartMe
 }
 
 func (s *Service) stopMeetingTranscription(ctx context.Context, in *api.StopMeetingTranscriptionRequest) (*api.Empty, error) {
-	var m *MeetingRecord
+	var m *Record
 	var config string
-	_, err := s.onMeeting(ctx, *in.MeetingId, func(tx *store.Tx, found *MeetingRecord) error {
+	_, err := s.onMeeting(ctx, *in.MeetingId, func(tx *store.Tx, found *Record) error {
 		m = found
 		err := tx.QueryRow(`SELECT transcription FROM meetings WHERE meeting_id = $1`, m.MeetingID).Scan(&config)
 		if err != nil || config == "" {
@@ -72,7 +72,7 @@ func (s *Service) stopMeetingTranscription(ctx context.Context, in *api.StopMeet
 	return &api.Empty{}, nil
 }
 
-func (s *Service) tellTranscription(m *MeetingRecord, t bus.Transcription) {
+func (s *Service) tellTranscription(m *Record, t bus.Transcription) {
 	t.EventTimeMs = s.nowMs()
 	s.publish("meeting."+m.MeetingID+".transcription", t)
 }
@@ -103,13 +103,13 @@ func nearestTranscribe(region string) string {
 
 // transcriptionRegion is where a meeting's speech is transcribed, or why nowhere.
 func transcriptionRegion(c *api.TranscriptionConfiguration, mediaRegion string) (region, problem string) {
-	asked, known := "", transcribeRegions
+	var asked string
+	var regions []string
 	if t := c.EngineTranscribeSettings; t != nil {
-		asked = deref(t.Region)
+		asked, regions = deref(t.Region), strings.Fields(transcribeRegions)
 	} else {
-		asked, known = deref(c.EngineTranscribeMedicalSettings.Region), transcribeMedicalRegions
+		asked, regions = deref(c.EngineTranscribeMedicalSettings.Region), strings.Fields(transcribeMedicalRegions)
 	}
-	regions := strings.Fields(known)
 	switch asked {
 	case "":
 		region = mediaRegion

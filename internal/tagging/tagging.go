@@ -184,7 +184,7 @@ func (s *Service) List(q store.Queryer, accountID, resource string) ([]api.Tag, 
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // rows.Err tells what went wrong
 	tags := []api.Tag{}
 	for rows.Next() {
 		var key, value string

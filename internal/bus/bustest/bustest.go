@@ -35,7 +35,7 @@ func Run(t *testing.T, open func(t *testing.T) bus.Bus) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := open(t)
-			defer b.Close()
+			defer func() { _ = b.Close() }()
 			c.test(t, b)
 		})
 	}
@@ -212,17 +212,25 @@ func request(t *testing.T, b bus.Bus) {
 	}
 }
 
+// serve answers until the bus is closed.
+func serve(t *testing.T, b bus.Bus, subject string, fn func(context.Context, []byte) ([]byte, error)) {
+	t.Helper()
+	if _, err := b.Serve(subject, fn); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func requestFails(t *testing.T, b bus.Bus) {
 	ctx := context.Background()
 	if _, err := b.Request(ctx, "nobody", nil); !errors.Is(err, bus.ErrNoResponders) {
 		t.Errorf("nobody serves: %v, want ErrNoResponders", err)
 	}
-	b.Serve("refuse", func(context.Context, []byte) ([]byte, error) { return nil, errors.New("no such meeting") })
+	serve(t, b, "refuse", func(context.Context, []byte) ([]byte, error) { return nil, errors.New("no such meeting") })
 	var remote *bus.RemoteError
 	if _, err := b.Request(ctx, "refuse", nil); !errors.As(err, &remote) || remote.Message != "no such meeting" {
 		t.Errorf("refused: %v, want a RemoteError", err)
 	}
-	b.Serve("never", func(ctx context.Context, _ []byte) ([]byte, error) { <-ctx.Done(); return nil, ctx.Err() })
+	serve(t, b, "never", func(ctx context.Context, _ []byte) ([]byte, error) { <-ctx.Done(); return nil, ctx.Err() })
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
 	defer cancel()
 	if _, err := b.Request(ctx, "never", nil); err == nil {
@@ -234,7 +242,7 @@ func oneServer(t *testing.T, b bus.Bus) {
 	var mu sync.Mutex
 	calls := 0
 	for range 3 {
-		b.Serve("one", func(context.Context, []byte) ([]byte, error) {
+		serve(t, b, "one", func(context.Context, []byte) ([]byte, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			calls++
@@ -255,7 +263,7 @@ func oneServer(t *testing.T, b bus.Bus) {
 
 func closing(t *testing.T, b bus.Bus) {
 	subscribe(t, b, "a")
-	b.Serve("never", func(ctx context.Context, _ []byte) ([]byte, error) { <-ctx.Done(); return nil, ctx.Err() })
+	serve(t, b, "never", func(ctx context.Context, _ []byte) ([]byte, error) { <-ctx.Done(); return nil, ctx.Err() })
 	asked := make(chan error, 1)
 	go func() {
 		_, err := b.Request(context.Background(), "never", nil)
