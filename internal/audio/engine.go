@@ -198,8 +198,8 @@ func (e *Engine) run() {
 		}
 		ticks := uint32(1)
 		if late := time.Since(next); late > catchUp*FrameDuration {
-			skip := late / FrameDuration
-			next = next.Add(skip * FrameDuration)
+			skip := int64(late / FrameDuration)
+			next = next.Add(late.Truncate(FrameDuration))
 			ticks += uint32(skip)
 			e.count.skipped.Add(uint64(skip))
 			e.tellStall(time.Now(), late)

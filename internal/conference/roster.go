@@ -29,16 +29,16 @@ func (r *room) announce(p *Participant) {
 	}
 }
 
-// supersede tells an older session that p has taken its place. A client that
-// resumes is told nothing that it would show to its user.
-func (old *Participant) supersede(p *Participant) {
-	if old.options.AudioSessionID != 0 && old.options.AudioSessionID == p.options.AudioSessionID {
-		old.trace.Step("resumed-elsewhere")
-		old.end(Ending{CloseCode: closeNormal, Reason: "resumed on another socket"})
+// supersede tells p, an older session, that another one has taken its place. A
+// client that resumes is told nothing that it would show to its user.
+func (p *Participant) supersede(by *Participant) {
+	if p.options.AudioSessionID != 0 && p.options.AudioSessionID == by.options.AudioSessionID {
+		p.trace.Step("resumed-elsewhere")
+		p.end(Ending{CloseCode: closeNormal, Reason: "resumed on another socket"})
 		return
 	}
-	old.trace.Step("taken-over")
-	old.end(Ending{AudioStatus: 301, CloseCode: closeNormal, Reason: "joined from another device"})
+	p.trace.Step("taken-over")
+	p.end(Ending{AudioStatus: 301, CloseCode: closeNormal, Reason: "joined from another device"})
 }
 
 // withdraw takes p out of the roster. dropped says that its network failed.

@@ -40,7 +40,7 @@ func TestSimulcast(t *testing.T) {
 		}
 		flow(500*time.Millisecond, 0, 2)
 		b.tells("index n=2 full=false [a=2/2 a=4/2]")
-		r = b.subscribe(nil, 4)
+		b.subscribe(nil, 4)
 		flow(500*time.Millisecond, 0, 2)
 		rx := b.receivers["2"]
 		if got := rx.down.Layer(); got != 2 {

@@ -143,7 +143,7 @@ func (pipeAddr) String() string  { return "ice" }
 // runDTLS is the session's goroutine: it shakes hands, and then waits for the client's close_notify or for the
 // session's end.
 func (s *Session) runDTLS() {
-	defer s.dtls.Close()
+	defer func() { _ = s.dtls.Close() }() // of memory: nothing can go wrong
 	conn, keys, err := s.handshake()
 	if err != nil {
 		if s.closed.Load() { // ended by its owner

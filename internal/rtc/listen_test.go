@@ -2,6 +2,7 @@ package rtc
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -86,7 +87,7 @@ func TestServer_CloseIsIdempotent(t *testing.T) {
 	if err := s.Run(context.Background()); err != nil {
 		t.Errorf("Run after Close: %v", err)
 	}
-	if _, err := s.NewSession(newHeard()); err != ErrClosed {
+	if _, err := s.NewSession(newHeard()); !errors.Is(err, ErrClosed) {
 		t.Errorf("NewSession after Close: %v", err)
 	}
 }

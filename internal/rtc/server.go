@@ -21,6 +21,7 @@ import (
 	"github.com/carillon-rtc/carillon/internal/rtc/sdp"
 )
 
+// Errors of a server.
 var (
 	// ErrClosed is returned by what a closed server or session cannot do any more.
 	ErrClosed = errors.New("rtc: closed")
@@ -153,7 +154,7 @@ func bindPair(a *net.UDPAddr) (*net.UDPConn, net.Listener, error) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("rtc: media port: %w", err)
 		}
-		tcp, err := net.Listen("tcp", udp.LocalAddr().String())
+		tcp, err := new(net.ListenConfig).Listen(context.Background(), "tcp", udp.LocalAddr().String())
 		if err == nil {
 			// Bursts of hundreds of packets are normal here. The kernel caps what it grants, and less is no error.
 			_ = udp.SetReadBuffer(4 << 20)

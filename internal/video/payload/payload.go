@@ -71,7 +71,7 @@ func Parse(f Format, b []byte) (Info, bool) {
 	}
 }
 
-// Numbered: the payload carries numbers that Rewrite would set.
+// Numbered tells whether the payload carries numbers that Rewrite would set.
 func (i Info) Numbered() bool { return i.PictureIDBits != 0 || i.HasTL0 }
 
 // Rewrite appends to dst the payload src, of which i was parsed, with its picture

@@ -65,8 +65,8 @@ func (s Segment) Map(in Position) Position {
 	return in
 }
 
-// Renumbers: the picture numbers of in change, or its 7-bit picture id has run
-// over and needs 15 bits from now on.
+// Renumbers tells whether the picture numbers of in change, or its 7-bit
+// picture id has run over and needs 15 bits from now on.
 func (s Segment) Renumbers(in Position, pictureIDBits uint8) bool {
 	return s.pid != 0 || s.tl0 != 0 || pictureIDBits == 7 && in.PictureID&0x7fff > 0x7f
 }
@@ -92,7 +92,7 @@ type Output struct {
 // sequence number firstSeq.
 func NewOutput(firstSeq uint16) Output { return Output{firstSeq: firstSeq} }
 
-// Started: a packet has been sent.
+// Started tells whether a packet has been sent.
 func (o *Output) Started() bool { return o.started }
 
 // Highest is the highest extended sequence number sent.

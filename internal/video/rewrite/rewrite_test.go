@@ -75,7 +75,7 @@ func TestOutput(t *testing.T) {
 		name   string
 		source int // index of the source; a new one begins a segment
 		in     Position
-		after  time.Duration
+		after  int64    // ms
 		want   Position // numbers as on the wire
 	}
 	pos := func(seq uint64, ts, pid uint32, tl0 uint8) Position {
@@ -94,7 +94,7 @@ func TestOutput(t *testing.T) {
 	}
 	source, seg := -1, Segment{}
 	for _, s := range steps {
-		at := start.Add(s.after * time.Millisecond)
+		at := start.Add(time.Duration(s.after) * time.Millisecond)
 		if s.source != source {
 			source, seg = s.source, o.Begin(s.in, at)
 		}
