@@ -6,7 +6,9 @@
 //
 // Both answer {Meeting, Attendee} as the meetings API would. A meeting's link
 // carries its id, which cannot be guessed: who has the link may join. Who may
-// start one is set by [Access].
+// start one is set by [Access]. Meetings that an application has made through
+// the API are not joined here: it decides who gets in, and its clients, the
+// ones thrown out included, know the id.
 package lobby
 
 import (
@@ -70,6 +72,9 @@ func New(cfg Config) *Lobby {
 
 // ServeHTTP implements http.Handler.
 func (l *Lobby) ServeHTTP(w http.ResponseWriter, r *http.Request) { l.mux.ServeHTTP(w, r) }
+
+// lobbyHost marks the meetings that were started here; it is their MeetingHostId.
+const lobbyHost = "carillon-lobby"
 
 const (
 	maxBody = 4096
@@ -153,6 +158,7 @@ func (l *Lobby) start(ctx context.Context, r *http.Request, v visit) (*seat, err
 	made, err := l.cfg.Meetings.CreateMeeting(ctx, &api.CreateMeetingRequest{
 		ClientRequestToken: new(uuid.NewString()),
 		ExternalMeetingId:  &v.Title,
+		MeetingHostId:      new(lobbyHost),
 		MediaRegion:        &l.cfg.Region,
 	})
 	if err != nil {
@@ -169,6 +175,9 @@ func (l *Lobby) join(ctx context.Context, r *http.Request, v visit) (*seat, erro
 	found, err := l.cfg.Meetings.GetMeeting(ctx, &api.GetMeetingRequest{MeetingId: &id})
 	if err != nil {
 		return nil, err
+	}
+	if by := found.Meeting.MeetingHostId; by == nil || *by != lobbyHost {
+		return nil, api.Errorf(api.NotFound, "Meeting <%s> was not started here", id)
 	}
 	return l.enter(ctx, found.Meeting, v.Name)
 }

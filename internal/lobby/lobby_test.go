@@ -18,11 +18,12 @@ import (
 // desk records what the lobby asks for; it knows one meeting.
 type desk struct {
 	meeting string
+	host    *string
 	names   []string
 }
 
 func (d *desk) CreateMeeting(_ context.Context, in *api.CreateMeetingRequest) (*api.CreateMeetingResponse, error) {
-	d.meeting = uuid.NewString()
+	d.meeting, d.host = uuid.NewString(), in.MeetingHostId
 	d.names = append(d.names, *in.ExternalMeetingId)
 	return &api.CreateMeetingResponse{Meeting: &api.Meeting{MeetingId: &d.meeting}}, nil
 }
@@ -31,7 +32,7 @@ func (d *desk) GetMeeting(_ context.Context, in *api.GetMeetingRequest) (*api.Ge
 	if *in.MeetingId != d.meeting {
 		return nil, api.Errorf(api.NotFound, "Meeting <%s> not found", *in.MeetingId)
 	}
-	return &api.GetMeetingResponse{Meeting: &api.Meeting{MeetingId: &d.meeting}}, nil
+	return &api.GetMeetingResponse{Meeting: &api.Meeting{MeetingId: &d.meeting, MeetingHostId: d.host}}, nil
 }
 
 func (d *desk) CreateAttendee(_ context.Context, in *api.CreateAttendeeRequest) (*api.CreateAttendeeResponse, error) {
@@ -80,6 +81,22 @@ func TestLobby(t *testing.T) {
 				t.Errorf("%d %s, want %d with %q", w.Code, w.Body, tt.want, tt.says)
 			}
 		})
+	}
+}
+
+// Whoever knows the id of an application's meeting, such as an attendee that it
+// has thrown out, does not get in without the application.
+func TestLobby_MeetingsOfTheAPI(t *testing.T) {
+	for _, host := range []*string{nil, new("somebody")} {
+		d := &desk{meeting: uuid.NewString(), host: host}
+		l := New(Config{Meetings: d, Region: "us-east-1", Log: slog.New(slog.DiscardHandler),
+			Call: func(*http.Request) *api.Call { return &api.Call{} }})
+		r := httptest.NewRequest(http.MethodPost, "/carillon/lobby/meetings/"+d.meeting+"/attendees", strings.NewReader(`{"Name":"Eve"}`))
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		if l.ServeHTTP(w, r); w.Code != 404 || len(d.names) != 0 {
+			t.Errorf("%d %s, attendees %v", w.Code, w.Body, d.names)
+		}
 	}
 }
 
