@@ -284,7 +284,7 @@ func (x *exchange) run(t *target, who iam.Principal, region string, labels []str
 		Region: region, RequestID: x.id, BaseURL: x.h.cfg.BaseURL(x.r), UserAgent: x.r.UserAgent(), RemoteAddr: x.r.RemoteAddr}
 	ctx := x.r.Context()
 	if err := x.h.cfg.IAM.Authorize(ctx, who, op.Action, touched(op.Operation, codec, in, call)); err != nil {
-		return &api.Error{Code: api.Forbidden, Message: err.Error(), Err: err}
+		return &api.Error{Code: api.Forbidden, Message: "AWS authorization failed", Err: err} // meetings spec section 13
 	}
 	out, err := op.handler.Call(api.WithCall(ctx, call), in)
 	if err != nil {

@@ -262,8 +262,8 @@ func TestHandler_Authorize(t *testing.T) {
 		t.Error(diff)
 	}
 	res := w.do(t, request{method: "DELETE", path: "/meetings/" + uuid1 + "/attendees/" + uuid2})
-	if exception, code, _ := res.failure(t); res.status != 403 || exception != "ForbiddenException" || code != "Forbidden" {
-		t.Errorf("denied: %d %s %s", res.status, exception, code)
+	if exception, code, message := res.failure(t); res.status != 403 || exception != "ForbiddenException" || code != "Forbidden" || message != "AWS authorization failed" {
+		t.Errorf("denied: %d %s %s %s", res.status, exception, code, message)
 	}
 }
 
