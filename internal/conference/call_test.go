@@ -1,6 +1,7 @@
 package conference
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -38,7 +39,8 @@ func TestCall(t *testing.T) {
 	h.eventually("volumes of both", func() bool {
 		a.recorder.mu.Lock()
 		defer a.recorder.mu.Unlock()
-		return len(a.volume) == 2 && a.volume[0] == Volume{1, 15, 2} && a.volume[1] == Volume{2, 15, 2}
+		first := h.find("m").present["a"].rosterID
+		return slices.Equal(a.volume, []Volume{{first, 15, 2}, {first + 1, 15, 2}})
 	})
 	h.eventually("feedback to senders", func() bool { return a.feedback.Load() > 3 })
 

@@ -69,15 +69,29 @@ type room struct {
 func newRoom(rooms *Rooms, id string, now time.Time) *room {
 	return &room{
 		rooms: rooms, id: id, log: rooms.log.With("meeting", id),
-		presence: bus.Presence{Meeting: id},
-		present:  make(map[string]*Participant),
-		streams:  make(map[uint32]*layer),
-		mail:     newMailbox(rooms.limits.Data),
+		presence:   bus.Presence{Meeting: id},
+		present:    make(map[string]*Participant),
+		streams:    make(map[uint32]*layer),
+		mail:       newMailbox(rooms.limits.Data),
+		nextRoster: firstID(now),
 		// 1 names the audio in dummy allocations, so video starts at 2.
-		nextRoster: 1, nextStream: 2,
+		nextStream:   max(2, firstID(now)),
 		nextRefresh:  now.Add(refreshEvery),
 		nextBitrates: now.Add(bitratesEvery),
 	}
+}
+
+// idTime is how long a room may take for each id on average.
+const idTime = 250 * time.Millisecond
+
+// firstID is where the ids of a room that opens now begin: beyond those of any
+// room that the meeting had before, on a server that was killed too. Clients
+// keep their roster by id over a reconnection, and take who has another one's
+// old id for somebody who is still there (signaling spec 5.1). 32 bits last
+// until 2060.
+func firstID(now time.Time) uint32 {
+	since := now.Sub(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	return uint32(max(1, since/idTime))
 }
 
 func (r *room) lock() { r.mu.Lock() }

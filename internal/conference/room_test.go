@@ -351,3 +351,31 @@ func TestRead_OvertakenByYounger(t *testing.T) {
 		b.tells()
 	})
 }
+
+// A room that opens again, on a server that was killed meanwhile even, has ids
+// that no client has seen before: one that reconnects would take their new
+// owners for their old ones (signaling spec 5.1).
+func TestFirstID(t *testing.T) {
+	if got := firstID(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)); got != 1 {
+		t.Errorf("with a clock that is wrong: %d, want 1", got)
+	}
+	if a, b := firstID(time.Date(2059, 12, 31, 0, 0, 0, 0, time.UTC)), firstID(time.Date(2059, 12, 31, 0, 0, 1, 0, time.UTC)); b-a != 4 {
+		t.Errorf("%d and, a second later, %d", a, b)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)))
+		s := newStage(t, Limits{}, "a", "b")
+		var last, lastStream uint32
+		for range 2 {
+			a, b := s.enter("a", 1), s.enter("b", 2)
+			r := a.subscribe(oneCamera())
+			if a.rosterID <= last || b.rosterID != a.rosterID+1 || r.Allocations[0].StreamID <= lastStream {
+				t.Errorf("ids %d, %d, %v after %d, %d", a.rosterID, b.rosterID, r.Allocations, last, lastStream)
+			}
+			last, lastStream = b.rosterID, r.Allocations[0].StreamID
+			a.Leave()
+			b.Leave()
+			s.wait(time.Second)
+		}
+	})
+}

@@ -182,7 +182,14 @@ func TestCall(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []*signalingtest.Client{alice, bob} {
-		if err := c.AwaitRoster(h.ctx, func(roster map[uint32]signalingtest.Attendee) bool { return roster[1].Muted }); err != nil {
+		if err := c.AwaitRoster(h.ctx, func(roster map[uint32]signalingtest.Attendee) bool {
+			for _, a := range roster {
+				if a.ID == "alice" {
+					return a.Muted
+				}
+			}
+			return false
+		}); err != nil {
 			t.Error(err)
 		}
 	}
