@@ -190,6 +190,7 @@ func TestUnjoinedSockets(t *testing.T) {
 		first.Close()
 		synctest.Wait()
 		b.dial("m1", "bob", nil).Close()
+		synctest.Wait()
 		for range 3 { // strangers give their place back when they are refused
 			b.wantClose(b.dial("m1", "mallory", nil), 4403, "attendee unavailable")
 			synctest.Wait()
