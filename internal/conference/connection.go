@@ -84,6 +84,9 @@ func (r *room) mix() *audio.Room {
 func (r *room) close() {
 	r.lock()
 	defer r.unlock()
+	if r.ended == nil {
+		r.rooms.keepMail(r.id, r.mail)
+	}
 	r.ended = ErrLeft // nobody can be here any more
 	if r.mixer != nil {
 		r.later(r.mixer.Close)

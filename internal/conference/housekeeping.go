@@ -13,13 +13,17 @@ const (
 	volumesEvery  = 200 * time.Millisecond // 5 Hz (signaling spec 5.2)
 	bitratesEvery = 4 * time.Second        // signaling spec 4.2
 	refreshEvery  = 10 * time.Second       // of the records, so that a lost command heals
+	// mailEvery is how often the messages of rooms that stand empty are looked
+	// through when there is nothing else to do.
+	mailEvery = 10 * time.Second
 	// zombieGrace is how long a client whose media is gone may take to notice
 	// it and come back, before it is shown as dropped and sent away.
 	zombieGrace = 3 * time.Second
 )
 
 // keepHouse ticks all rooms while there are any, and attends to media
-// connections as they change.
+// connections as they change. Without rooms it rests, but for the messages that
+// are left in them; whoever opens a room wakes it.
 func (s *Rooms) keepHouse() {
 	ticker := time.NewTicker(tickEvery)
 	ticker.Stop()
@@ -41,8 +45,12 @@ func (s *Rooms) keepHouse() {
 				r.tick(now)
 			}
 			s.flush() // reports and requests to senders
-			if len(list) == 0 {
-				ticker.Stop() // whoever opens a room wakes us
+			switch mail := s.expireMail(now); {
+			case len(list) > 0:
+			case mail:
+				ticker.Reset(mailEvery)
+			default:
+				ticker.Stop()
 			}
 			clear(list)
 		}

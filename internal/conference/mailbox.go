@@ -20,6 +20,9 @@ const (
 // mailbox is the data messages of one meeting: their limits, their order and
 // those that are kept for late joiners (signaling spec 6). The room's lock
 // guards it. Rates run on real time.
+//
+// It outlives the room by its messages: who comes after everybody has left still
+// gets those that live.
 type mailbox struct {
 	limits  DataLimits
 	soft    *rate.Limiter            // of the meeting

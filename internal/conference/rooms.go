@@ -60,6 +60,7 @@ type Rooms struct {
 	mu     sync.Mutex
 	closed bool
 	rooms  map[string]*room
+	mail   map[string]mailbox // of rooms that everybody has left, while messages live in them
 }
 
 // New returns rooms that follow the bus. Close must be called.
@@ -74,6 +75,7 @@ func New(c Config) (*Rooms, error) {
 		awake:   make(chan struct{}, 1),
 		stirred: make(chan *Participant, 256),
 		rooms:   make(map[string]*room),
+		mail:    make(map[string]mailbox),
 	}
 	if len(s.codecs) == 0 {
 		s.codecs = []Codec{VP8, H264Constrained}
@@ -159,6 +161,10 @@ func (s *Rooms) open(meetingID string) (*room, error) {
 	r := s.rooms[meetingID]
 	if r == nil {
 		r = newRoom(s, meetingID, time.Now())
+		if m, ok := s.mail[meetingID]; ok {
+			r.mail = m
+			delete(s.mail, meetingID)
+		}
 		s.rooms[meetingID] = r
 		select {
 		case s.awake <- struct{}{}:
@@ -187,6 +193,33 @@ func (s *Rooms) release(r *room) {
 	if last {
 		r.close()
 	}
+}
+
+// keepMail keeps the messages that outlive a room, for who comes later.
+func (s *Rooms) keepMail(meetingID string, m mailbox) {
+	if m.expire(time.Now()); len(m.kept) == 0 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.rooms[meetingID] == nil && !s.closed {
+		s.mail[meetingID] = m
+	}
+}
+
+// expireMail lets go of mailboxes whose messages have all died, and says
+// whether some are left.
+func (s *Rooms) expireMail(now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, m := range s.mail {
+		if m.expire(now); len(m.kept) == 0 {
+			delete(s.mail, id)
+			continue
+		}
+		s.mail[id] = m
+	}
+	return len(s.mail) > 0
 }
 
 // stir wakes the housekeeper for a change of p's media connection. It never

@@ -190,6 +190,37 @@ func TestData_Lifetime(t *testing.T) {
 	})
 }
 
+// Messages outlive the room that everybody has left, but not the meeting.
+func TestData_OutlivesTheRoom(t *testing.T) {
+	play(t, "OK", Limits{}, []string{"a", "b"}, func(t *testing.T, s *stage) {
+		a := s.enter("a", 1)
+		a.Send([]DataMessage{{Topic: "x", Data: []byte("note"), LifetimeMs: 60_000}})
+		a.Leave()
+		s.wait(30 * time.Second)
+		if s.Stats().Rooms != 0 {
+			t.Fatal("the room is still open")
+		}
+		b := s.enter("b", 2)
+		if len(b.data) != 1 || string(b.data[0].Data) != "note" {
+			t.Errorf("b got %v", b.data)
+		}
+		b.Leave()
+		s.wait(time.Minute)
+		if len(s.mail) != 0 {
+			t.Errorf("dead messages are kept: %v", s.mail)
+		}
+		b = s.enter("b", 3)
+		if len(b.data) != 0 {
+			t.Errorf("b got a dead message: %v", b.data)
+		}
+		b.Send([]DataMessage{{Topic: "x", Data: []byte("last"), LifetimeMs: 60_000}})
+		s.publish("meeting.m.ended", `{}`)
+		if len(s.mail) != 0 {
+			t.Errorf("messages of an ended meeting are kept: %v", s.mail)
+		}
+	})
+}
+
 // Who has no audio host is in the roster without an audio connection, and an
 // attendee without rights is served what is left (signaling spec 2.4, 10).
 func TestSubscribe_WithoutAudio(t *testing.T) {
