@@ -101,8 +101,17 @@ func (s *Server) wireAPI(registry *api.Registry) error {
 	if s.cfg.Page == PageOpen {
 		access = lobby.AnyoneStarts
 	}
-	s.lobby = lobby.New(lobby.Config{Meetings: inProcess{registry}, Access: access, Region: s.cfg.Region, Call: s.lobbyCall, Log: s.log})
+	s.lobby = lobby.New(lobby.Config{Meetings: inProcess{registry}, Access: access, Region: s.mediaRegion(), Call: s.lobbyCall, Log: s.log})
 	return nil
+}
+
+// mediaRegion is the region of meetings started in the lobby. The configured
+// region is any name, for ARNs; not every such name is a media region.
+func (s *Server) mediaRegion() string {
+	if meeting.IsMediaRegion(s.cfg.Region) {
+		return s.cfg.Region
+	}
+	return "us-east-1"
 }
 
 // bound answers for the models' bounds that are quotas.
