@@ -1,6 +1,7 @@
 // Meetings made by the vendor's published SDK, as an application server would.
 import {
   ChimeSDKMeetingsClient, CreateAttendeeCommand, CreateMeetingCommand, DeleteAttendeeCommand, DeleteMeetingCommand,
+  UpdateAttendeeCapabilitiesCommand,
 } from '@aws-sdk/client-chime-sdk-meetings';
 
 // client is the AWS SDK with nothing changed but the endpoint.
@@ -25,6 +26,10 @@ export class Meeting {
   }
   async remove(attendee) {
     await this.sdk.send(new DeleteAttendeeCommand({ MeetingId: this.id, AttendeeId: attendee.AttendeeId }));
+  }
+  async capabilities(attendee, changes) {
+    const Capabilities = { Audio: 'SendReceive', Video: 'SendReceive', Content: 'SendReceive', ...changes };
+    await this.sdk.send(new UpdateAttendeeCapabilitiesCommand({ MeetingId: this.id, AttendeeId: attendee.AttendeeId, Capabilities }));
   }
   async end() {
     await this.sdk.send(new DeleteMeetingCommand({ MeetingId: this.id }));

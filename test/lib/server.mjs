@@ -82,6 +82,11 @@ export class Server {
     return ran.stdout.trim() ? JSON.parse(ran.stdout) : null;
   }
 
+  // subscribes counts the SUBSCRIBE frames that came from an attendee.
+  subscribes(attendeeId) {
+    return this.log().split('\n').filter((line) => line.includes('msg=subscribed') && line.includes(`attendee=${attendeeId} `)).length;
+  }
+
   log() { return readFileSync(this.logFile, 'utf8'); }
 
   // kill ends the process at once (kill -9).

@@ -1,8 +1,8 @@
 // One attendee in one page: joins with the published client, sends a tone and
 // a coloured picture, and measures what arrives.
-import {
-  ConsoleLogger, DefaultDeviceController, DefaultMeetingSession, LogLevel, MeetingSessionConfiguration,
-} from 'chime-client';
+import * as chime from 'chime-client';
+
+const { ConsoleLogger, DefaultDeviceController, DefaultMeetingSession, LogLevel, MeetingSessionConfiguration } = chime;
 
 const seen = { status: null, started: false, roster: {}, data: [], tiles: {}, volumes: {}, content: [], events: [] };
 let session, audio, context, analyser, toneNode, canvasTimer, colour = 'black';
@@ -54,6 +54,15 @@ function onlyTurn(transport) {
   Object.setPrototypeOf(window.RTCPeerConnection, Original);
 }
 
+// through makes the peer connection send to port instead of the server's own,
+// where a network is that is worse than the loopback.
+function through(port) {
+  const original = RTCPeerConnection.prototype.setRemoteDescription;
+  RTCPeerConnection.prototype.setRemoteDescription = function ({ type, sdp }) {
+    return original.call(this, { type, sdp: sdp.replace(/^(a=candidate:\S+ \d+ udp \d+ \S+) \d+ /gim, `$1 ${port} `) });
+  };
+}
+
 const observer = {
   audioVideoDidStart() { seen.started = true; seen.events.push('start'); },
   audioVideoDidStartConnecting(reconnecting) { seen.events.push(reconnecting ? 'reconnecting' : 'connecting'); if (reconnecting) seen.started = false; },
@@ -76,11 +85,16 @@ const observer = {
 
 window.story = {
   // join starts the session with what CreateMeeting and CreateAttendee answered.
-  async join(meeting, attendee, { hz = 0, config = {}, turn = null } = {}) {
+  // With simulcast the camera is sent in layers, with priority the client
+  // chooses its videos by VideoPriorityBasedPolicy.
+  async join(meeting, attendee, { hz = 0, config = {}, turn = null, mediaPort = 0, simulcast = false, priority = false } = {}) {
     if (turn) onlyTurn(turn);
+    if (mediaPort) through(mediaPort);
     const logger = new ConsoleLogger('story', LogLevel.INFO);
     const configuration = new MeetingSessionConfiguration(meeting, attendee);
     Object.assign(configuration, config);
+    configuration.enableSimulcastForUnifiedPlanChromiumBasedBrowsers = simulcast;
+    if (priority) configuration.videoDownlinkBandwidthPolicy = new chime.VideoPriorityBasedPolicy(logger);
     session = new DefaultMeetingSession(configuration, logger, new DefaultDeviceController(logger));
     const av = session.audioVideo;
     av.addObserver(observer);
@@ -120,6 +134,16 @@ window.story = {
   leave() { session.audioVideo.stop(); },
   send(text, lifetime = 0) { session.audioVideo.realtimeSendDataMessage('story', text, lifetime); },
   received: (text) => seen.data.some((m) => m.text === text),
+  throttled: () => seen.data.filter((m) => m.throttled).length,
+  // flood sends n messages, as many per second as given.
+  async flood(n, perSecond) {
+    const begun = performance.now();
+    for (let i = 0; i < n; i++) {
+      session.audioVideo.realtimeSendDataMessage('story', `flood ${i}`, 0);
+      const ahead = (i * 1000) / perSecond - (performance.now() - begun);
+      if (ahead > 0) await new Promise((done) => setTimeout(done, ahead));
+    }
+  },
 
   // hears returns the level in dB at each frequency in what the loudspeaker
   // plays, and the noise floor beside them, by FFT.
@@ -147,6 +171,16 @@ window.story = {
     if (!levels) return false;
     const heard = levels.slice(0, wanted.length), rest = levels.slice(wanted.length);
     return heard.every((level) => level > -50 && rest.every((other) => level - other > 40));
+  },
+  // hearsNothing is true when there is none of the given tones.
+  async hearsNothing(tones) {
+    return (await window.story.hears(...tones))?.every((level) => level < -80) ?? false;
+  },
+  // loudAt is true when one tone is heard far above where another would be,
+  // in spite of what repairing lost packets adds.
+  async loudAt(hz, other) {
+    const levels = await window.story.hears(hz, other);
+    return levels !== null && levels[0] > -50 && levels[0] - levels[1] > 15;
   },
 
   async camera(name, width, height) {
@@ -177,6 +211,7 @@ window.story = {
     const target = { red: [255, 0, 0], green: [0, 128, 0], blue: [0, 0, 255], yellow: [255, 255, 0] }[want];
     return [got.r, got.g, got.b].every((value, i) => Math.abs(value - target[i]) < 70);
   },
+  seesWidth: (attendee, width) => window.story.sees(attendee)?.width === width,
   seesNothing: (attendee) => window.story.tileOf(attendee) === 0,
   pauseTile(attendee) { session.audioVideo.pauseVideoTile(window.story.tileOf(attendee)); },
   unpauseTile(attendee) { session.audioVideo.unpauseVideoTile(window.story.tileOf(attendee)); },
@@ -185,6 +220,7 @@ window.story = {
     colour = name;
     await session.audioVideo.startContentShare(pictureStream(960, 540));
   },
+  contentStopped: (times) => seen.content.filter((e) => e === 'stop').length === times,
   stopShare() { session.audioVideo.stopContentShare(); },
 
   async iceTransport() {
@@ -194,6 +230,18 @@ window.story = {
     const local = stats.find((s) => s.id === pair?.localCandidateId);
     return { type: local?.candidateType, relay: local?.relayProtocol, url: local?.url };
   },
+  // codec chooses what the camera is sent with: VP8 or H264.
+  codec(name) {
+    const capability = chime.VideoCodecCapability[{ VP8: 'vp8', H264: 'h264ConstrainedBaselineProfile' }[name]]();
+    session.audioVideo.setVideoCodecSendPreferences([capability]);
+  },
+  // sends tells of each stream of the camera that is sent now.
+  async sends() {
+    const stats = await session.audioVideoController.meetingSessionContext.peer.getStats();
+    return [...stats.values()].filter((s) => s.type === 'outbound-rtp' && s.kind === 'video' && s.framesEncoded && s.active !== false)
+      .map((s) => ({ rid: s.rid, width: s.frameWidth, frames: s.framesEncoded, codec: stats.get(s.codecId)?.mimeType }));
+  },
+  sendsCodec: async (name) => (await window.story.sends()).some((s) => s.codec === `video/${name}`),
   // videoPackets counts what arrived on each video stream, by SSRC.
   async videoPackets() {
     const stats = await session.audioVideoController.meetingSessionContext.peer.getStats();
