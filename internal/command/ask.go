@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"runtime/debug"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 
@@ -43,7 +44,7 @@ func (r running) ask(ctx context.Context, method, path string, out any) error {
 	req.Header.Set("Authorization", "Bearer "+r.keys.ControlToken)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return fmt.Errorf("the server that %d was does not answer: %w", r.PID, err)
+		return fmt.Errorf("the server that was started as process %d does not answer; start it again with `carillon serve`: %w", r.PID, err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
@@ -53,7 +54,9 @@ func (r running) ask(ctx context.Context, method, path string, out any) error {
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s", bytes.TrimSpace(body))
 	}
-	return json.Unmarshal(body, out)
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber() // SSRCs and byte counts as they are, not as 2.00177e+09
+	return dec.Decode(out)
 }
 
 type status struct {
@@ -81,27 +84,51 @@ func (s *status) Run(ctx context.Context, streams Streams) error {
 }
 
 func printTree(w io.Writer, indent string, tree map[string]any) {
-	keys := make([]string, 0, len(tree))
-	for key := range tree {
-		keys = append(keys, key)
-	}
-	sort.Strings(keys)
-	for _, key := range keys {
-		if branch, ok := tree[key].(map[string]any); ok {
+	for _, key := range sortedKeys(tree) {
+		switch branch := tree[key].(type) {
+		case map[string]any:
 			fmt.Fprintf(w, "%s%s:\n", indent, key)
 			printTree(w, indent+"  ", branch)
-			continue
+		case []any:
+			fmt.Fprintf(w, "%s%s:\n", indent, key)
+			for _, item := range branch {
+				fmt.Fprintf(w, "%s  -%s\n", indent, pairs(item))
+			}
+		case nil:
+			fmt.Fprintf(w, "%s%s: none\n", indent, key)
+		default:
+			fmt.Fprintf(w, "%s%s: %v\n", indent, key, branch)
 		}
-		fmt.Fprintf(w, "%s%s: %v\n", indent, key, tree[key])
 	}
+}
+
+// pairs writes a flat object on one line, by key.
+func pairs(item any) string {
+	object, ok := item.(map[string]any)
+	if !ok {
+		return fmt.Sprintf(" %v", item)
+	}
+	var line strings.Builder
+	for _, key := range sortedKeys(object) {
+		value := fmt.Sprint(object[key])
+		if strings.ContainsAny(value, " =\"") {
+			value = strconv.Quote(value)
+		}
+		fmt.Fprintf(&line, " %s=%s", key, value)
+	}
+	return line.String()
 }
 
 type env struct{ dataFlag }
 
-// Run prints lines for a POSIX shell's eval.
-func (e *env) Run(streams Streams) error {
+// Run prints lines for a POSIX shell's eval, once the server has answered: one
+// that was killed leaves an address behind that may be somebody else's by now.
+func (e *env) Run(ctx context.Context, streams Streams) error {
 	r, err := find(e.Data)
 	if err != nil {
+		return err
+	}
+	if err := r.ask(ctx, http.MethodGet, "status", &struct{}{}); err != nil {
 		return err
 	}
 	export := func(name, value string) {
@@ -143,14 +170,11 @@ func (t *traceSteps) Run(ctx context.Context, streams Streams) error {
 	}
 	if len(steps) == 0 {
 		fmt.Fprintf(streams.Out, "Nothing is known of attendee %s in meeting %s: its client never reached this server, or that was too long ago.\n", t.Attendee, t.Meeting)
+		fmt.Fprintf(streams.Out, "Refused clients are listed apart: with a bad token by \"carillon trace %s '?'\", without a living meeting by \"carillon trace '?' '?'\".\n", t.Meeting)
 		return nil
 	}
 	for _, step := range steps {
-		fmt.Fprintf(streams.Out, "%s  %-22s", step.Time.Local().Format("15:04:05.000"), step.Name)
-		for _, key := range sortedKeys(step.Attrs) {
-			fmt.Fprintf(streams.Out, " %s=%v", key, step.Attrs[key])
-		}
-		fmt.Fprintln(streams.Out)
+		fmt.Fprintf(streams.Out, "%s  %-22s%s\n", step.Time.Local().Format("15:04:05.000"), step.Name, pairs(step.Attrs))
 	}
 	return nil
 }

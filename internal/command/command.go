@@ -17,7 +17,7 @@ import (
 const description = `Carillon takes the place of Amazon Chime's developer surface on your own machine.
 
 Start with "carillon serve"; everything has a default that works on loopback.
-Then "eval $(carillon env)" points AWS tools in this shell at it.`
+Then eval "$(carillon env)" points AWS tools in this shell at it.`
 
 type commandLine struct {
 	Serve  serve      `cmd:"" help:"Run the server."`
@@ -41,6 +41,7 @@ type Streams struct{ Out, Err io.Writer }
 func Run(ctx context.Context, args []string, streams Streams) int {
 	var line commandLine
 	exit := -1
+	config := configResolver(args)
 	parser, err := kong.New(&line,
 		kong.Name("carillon"),
 		kong.Description(description),
@@ -50,7 +51,7 @@ func Run(ctx context.Context, args []string, streams Streams) int {
 		kong.Exit(func(code int) { exit = code }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(streams),
-		kong.Resolvers(configResolver(args)),
+		kong.Resolvers(config),
 	)
 	if err != nil {
 		fmt.Fprintln(streams.Err, "carillon:", err)
@@ -59,6 +60,9 @@ func Run(ctx context.Context, args []string, streams Streams) int {
 	parsed, err := parser.Parse(args)
 	if exit >= 0 { // --help has been printed
 		return exit
+	}
+	if err == nil && isServe(parsed) {
+		err = config.check(parser.Model)
 	}
 	if err != nil {
 		fmt.Fprintf(streams.Err, "carillon: %v\nTry \"carillon --help\".\n", err)

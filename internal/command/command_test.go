@@ -3,8 +3,10 @@ package command
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -105,12 +107,42 @@ func TestServe_AsksAndAnswers(t *testing.T) {
 		}
 	}
 	code, out, _ = run(t, t.Context(), "trace", "no-meeting", "nobody", "--data", data)
-	if code != 0 || !strings.Contains(out, "never reached this server") {
+	if code != 0 || !strings.Contains(out, "never reached this server") || !strings.Contains(out, "trace no-meeting '?'") {
 		t.Errorf("trace: exit %d, %s", code, out)
 	}
 	code, out, errs = run(t, t.Context(), "clock", "advance", "24h", "--data", data)
 	if now, err := time.Parse(time.RFC3339, strings.TrimSpace(out)); code != 0 || err != nil || time.Until(now) < 23*time.Hour {
 		t.Errorf("clock advance: exit %d, %s%s", code, out, errs)
+	}
+}
+
+func TestEnv_ServerThatWasKilled(t *testing.T) {
+	data := t.TempDir()
+	serveIn(t, data, "--log-level", "error")
+	note := filepath.Join(data, "server.json")
+	text, err := os.ReadFile(note)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := regexp.MustCompile(`"listen": "127.0.0.1:\d+"`).ReplaceAll(text, []byte(`"listen": "127.0.0.1:1"`)) // nobody listens there
+	if err := os.WriteFile(note, gone, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, errs := run(t, t.Context(), "env", "--data", data); code != 1 || out != "" || !strings.Contains(errs, "does not answer") {
+		t.Errorf("exit %d, %q, %q", code, out, errs)
+	}
+}
+
+func TestPrintTree(t *testing.T) {
+	var out strings.Builder
+	printTree(&out, "", map[string]any{
+		"b": map[string]any{"n": json.Number("3941781408")},
+		"a": []any{map[string]any{"Operation": "GetMeeting", "OK": json.Number("2")}, map[string]any{"why": "meeting ended"}},
+		"c": nil,
+	})
+	want := "a:\n  - OK=2 Operation=GetMeeting\n  - why=\"meeting ended\"\nb:\n  n: 3941781408\nc: none\n"
+	if out.String() != want {
+		t.Errorf("%q, want %q", out.String(), want)
 	}
 }
 
@@ -168,8 +200,11 @@ func TestConfig_Precedence(t *testing.T) {
 		"turn: maybe\n":    "turn",
 	} {
 		write(text)
-		if code, _, errs := run(t, t.Context(), "serve", "--data", data); code != 2 || !strings.Contains(errs, says) {
+		if code, _, errs := run(t, t.Context(), "serve", "--data", data); code != 2 || !strings.Contains(errs, says) || strings.Contains(errs, "--help:") {
 			t.Errorf("%q: exit %d, %q does not say %q", text, code, errs, says)
+		}
+		if code, _, errs := run(t, t.Context(), "status", "--data", data); code != 1 || !strings.Contains(errs, "no server runs") {
+			t.Errorf("%q: status minds the server's config file: exit %d, %q", text, code, errs)
 		}
 	}
 	if code, _, errs := run(t, t.Context(), "serve", "--config", filepath.Join(data, "none.yaml")); code != 2 || !strings.Contains(errs, "none.yaml") {
@@ -179,7 +214,8 @@ func TestConfig_Precedence(t *testing.T) {
 
 func TestConfigExample(t *testing.T) {
 	code, out, _ := run(t, t.Context(), "config", "example")
-	if code != 0 || !strings.Contains(out, "#limits: published") || !strings.Contains(out, "CARILLON_TURN") {
+	if code != 0 || !strings.Contains(out, "#limits: published") || !strings.Contains(out, "CARILLON_TURN") ||
+		!strings.Contains(out, "#audio-bitrate: 32\n") || !strings.Contains(out, `#account-id: "000000000000"`) {
 		t.Fatalf("exit %d: %s", code, out)
 	}
 	// With every line brought in, it is a config file that says the defaults.

@@ -25,10 +25,13 @@ func (configExample) Run(app *kong.Kong, streams Streams) error {
 	fmt.Fprintln(streams.Out, "# Flags win over environment variables, and these over this file.")
 	for _, flag := range serveFlags(app) {
 		value := flag.Default
-		if value == "" && flag.IsBool() {
+		switch flag.Target.Kind() {
+		case reflect.String:
+			value = yamlScalar(value)
+		case reflect.Bool:
 			value = "false"
 		}
-		fmt.Fprintf(streams.Out, "\n# %s\n# (--%s, %s)\n#%s: %s\n", flag.Help, flag.Name, strings.Join(flag.Envs, ", "), flag.Name, yamlScalar(value))
+		fmt.Fprintf(streams.Out, "\n# %s\n# (--%s, %s)\n#%s: %s\n", flag.Help, flag.Name, strings.Join(flag.Envs, ", "), flag.Name, value)
 	}
 	return nil
 }
@@ -58,11 +61,12 @@ func serveFlags(app *kong.Kong) []*kong.Flag {
 type resolver struct {
 	file   string
 	values map[string]any
+	err    error // why the file could not be read
 }
 
 // configResolver reads the config file that args or the environment name, or
 // else the one in the data folder.
-func configResolver(args []string) kong.Resolver {
+func configResolver(args []string) resolver {
 	file, named := option(args, "config", "CARILLON_CONFIG")
 	if !named {
 		data, ok := option(args, "data", "CARILLON_DATA")
@@ -80,7 +84,7 @@ func configResolver(args []string) kong.Resolver {
 		err = yaml.Unmarshal(text, &r.values)
 	}
 	if err != nil {
-		return failing{fmt.Errorf("config file %s: %w", file, err)}
+		r.err = fmt.Errorf("config file %s: %w", file, err)
 	}
 	return r
 }
@@ -99,8 +103,15 @@ func option(args []string, name, variable string) (string, bool) {
 	return os.LookupEnv(variable)
 }
 
-// Validate implements kong.Resolver: every key of the file must be an option.
-func (r resolver) Validate(app *kong.Application) error {
+// Validate implements kong.Resolver. What is wrong with the file stops serve
+// only, and kong does not say here which command it is: see check.
+func (r resolver) Validate(*kong.Application) error { return nil }
+
+// check wants a file that could be read, in which every key is an option.
+func (r resolver) check(app *kong.Application) error {
+	if r.err != nil {
+		return r.err
+	}
 	for key, value := range r.values {
 		known := false
 		for _, node := range app.Children {
@@ -118,7 +129,7 @@ func (r resolver) Validate(app *kong.Application) error {
 
 // Resolve implements kong.Resolver.
 func (r resolver) Resolve(ctx *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-	if ctx.Command() != "serve" && !strings.HasPrefix(ctx.Command(), "serve ") {
+	if !isServe(ctx) {
 		return nil, nil
 	}
 	value, ok := r.values[flag.Name]
@@ -131,16 +142,12 @@ func (r resolver) Resolve(ctx *kong.Context, _ *kong.Path, flag *kong.Flag) (any
 	return fmt.Sprint(value), nil
 }
 
+func isServe(ctx *kong.Context) bool {
+	return ctx.Command() == "serve" || strings.HasPrefix(ctx.Command(), "serve ")
+}
+
 // inEnvironment tells whether an environment variable sets flag: it wins over
 // the file, which kong would ask first.
 func inEnvironment(flag *kong.Flag) bool {
 	return slices.ContainsFunc(flag.Envs, func(name string) bool { _, set := os.LookupEnv(name); return set })
-}
-
-// failing is the resolver of a config file that cannot be read.
-type failing struct{ err error }
-
-func (f failing) Validate(*kong.Application) error { return f.err }
-func (f failing) Resolve(*kong.Context, *kong.Path, *kong.Flag) (any, error) {
-	return nil, f.err
 }
