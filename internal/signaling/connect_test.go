@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gorilla/websocket"
+
 	"github.com/carillon-rtc/carillon/internal/conference"
 	"github.com/carillon-rtc/carillon/internal/signaling/frame"
 	"github.com/carillon-rtc/carillon/internal/signaling/signalingtest"
@@ -302,4 +304,20 @@ type concreteRooms struct{ *fakeRooms }
 
 func (concreteRooms) Join(context.Context, conference.Identity, conference.JoinOptions, conference.Client) (*fakeParticipant, error) {
 	return nil, conference.ErrDraining
+}
+
+// Pages of applications come from anywhere (signaling spec 1.2).
+func TestConnect_AnyOrigin(t *testing.T) {
+	web := httptest.NewServer(New(Config{Rooms: newFakeRooms(), Limits: Limits{CloseWait: time.Millisecond}}))
+	defer web.Close()
+	server := web.Config.Handler.(*Server)
+	defer server.Close()
+	dialer := websocket.Dialer{Subprotocols: []string{tokenProtocol, "alice"}}
+	conn, response, err := dialer.DialContext(t.Context(), "ws"+strings.TrimPrefix(web.URL, "http")+"/control/m1",
+		http.Header{"Origin": {"https://elsewhere.example"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	_ = conn.Close()
 }
