@@ -10,7 +10,7 @@ import { until } from './until.mjs';
 const here = dirname(fileURLToPath(import.meta.url));
 export const root = resolve(here, '../..');
 export const out = join(root, 'test/out');
-const binary = join(root, 'bin/carillon');
+const binary = process.env.CARILLON_BINARY ?? join(root, 'bin/carillon'); // another build than make's, when named
 
 // Server is one running Carillon. Start it with Server.start(t, ...).
 export class Server {
