@@ -69,14 +69,13 @@ func Names(publicAddress string) []string {
 // local authority in dir. What is missing is made; files are written with mode
 // 0600. now is real time.
 func Local(dir string, names []string, now time.Time) (tls.Certificate, error) {
-	ca, err := loadOrMake(dir, CAFile, caKeyFile, func() (pair, error) { return makeCA(now) })
+	ca, err := loadOrMakeCA(dir, now)
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("local certificate authority: %w", err)
 	}
-	makeServer := func() (pair, error) { return makeServerCert(ca, names, now) }
-	server, err := loadOrMake(dir, serverFile, serverKeyFile, makeServer)
-	if err == nil && stale(server.cert, ca.cert, names, now) {
-		if server, err = makeServer(); err == nil {
+	server, err := load(dir, serverFile, serverKeyFile)
+	if err != nil || stale(server.cert, ca.cert, names, now) { // nobody trusts this one by itself: a new one does as well
+		if server, err = makeServerCert(ca, names, now); err == nil {
 			err = server.write(dir, serverFile, serverKeyFile)
 		}
 	}
@@ -96,21 +95,21 @@ type pair struct {
 	key  *ecdsa.PrivateKey
 }
 
-func loadOrMake(dir, certFile, keyFile string, make func() (pair, error)) (pair, error) {
-	p, err := load(dir, certFile, keyFile)
+func loadOrMakeCA(dir string, now time.Time) (pair, error) {
+	ca, err := load(dir, CAFile, caKeyFile)
 	if !errors.Is(err, fs.ErrNotExist) {
-		return p, err
+		return ca, err // a broken one is not replaced: clients would have to trust the new one
 	}
-	if p, err = make(); err != nil {
+	if ca, err = makeCA(now); err != nil {
 		return pair{}, err
 	}
-	return p, p.write(dir, certFile, keyFile)
+	return ca, ca.write(dir, CAFile, caKeyFile)
 }
 
 func load(dir, certFile, keyFile string) (pair, error) {
 	kp, err := tls.LoadX509KeyPair(filepath.Join(dir, certFile), filepath.Join(dir, keyFile))
 	if err != nil {
-		return pair{}, err
+		return pair{}, fmt.Errorf("%s with %s: %w", filepath.Join(dir, certFile), keyFile, err)
 	}
 	key, ok := kp.PrivateKey.(*ecdsa.PrivateKey)
 	if !ok {
@@ -127,11 +126,29 @@ func (p pair) write(dir, certFile, keyFile string) error {
 		return err
 	}
 	keyPEM := pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der})
-	if err := os.WriteFile(filepath.Join(dir, keyFile), keyPEM, 0o600); err != nil {
+	if err := writeWhole(filepath.Join(dir, keyFile), keyPEM); err != nil {
 		return err
 	}
 	certPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.cert.Raw})
-	return os.WriteFile(filepath.Join(dir, certFile), certPEM, 0o600)
+	return writeWhole(filepath.Join(dir, certFile), certPEM)
+}
+
+// writeWhole writes all of a file or none of it: half a certificate, as a full
+// disk or a power cut leaves it, would stop every later start.
+func writeWhole(path string, data []byte) error {
+	f, err := os.OpenFile(path+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
 }
 
 func makeCA(now time.Time) (pair, error) {

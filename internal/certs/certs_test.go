@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -68,4 +69,40 @@ func TestLocal(t *testing.T) {
 			t.Error("no error")
 		}
 	})
+}
+
+func TestLocal_BrokenFiles(t *testing.T) {
+	dir := t.TempDir()
+	names, now := Names(""), time.Now()
+	first, err := Local(dir, names, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(filepath.Join(dir, serverFile), 0); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Local(dir, names, now)
+	if err != nil || !bytes.Equal(again.Certificate[1], first.Certificate[1]) {
+		t.Errorf("a broken server certificate is not made anew by the same authority: %v", err)
+	}
+
+	if err := os.Truncate(filepath.Join(dir, CAFile), 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Local(dir, names, now); err == nil || !strings.Contains(err.Error(), CAFile) {
+		t.Errorf("a broken authority is not named: %v", err)
+	}
+}
+
+func TestWriteWhole_LeavesNothingBehind(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, CAFile), 0o700); err != nil { // nothing can be renamed onto a folder
+		t.Fatal(err)
+	}
+	if err := writeWhole(filepath.Join(dir, CAFile), []byte("x")); err == nil {
+		t.Error("no error")
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*.tmp")); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
 }
