@@ -59,7 +59,7 @@ func (s *Server) wireRooms() error {
 	rooms, err := conference.New(conference.Config{
 		Records: records{s.meetings}, Bus: s.bus, Media: s.media, Audio: s.mixer, Trace: s.trace, Log: s.log,
 		Limits: conference.Limits{
-			Videos: s.cfg.Limits.Videos, ContentShares: s.cfg.Limits.ContentShares,
+			Videos: s.cfg.Limits.Videos, ContentShares: orNone(s.cfg.Limits.ContentShares),
 			VideoReceives: s.cfg.Limits.VideoSubscriptions + s.cfg.Limits.ContentShares, // shares do not count
 		},
 	})
@@ -78,6 +78,14 @@ func (s *Server) wireRooms() error {
 	s.signaling = signaling.New(sockets)
 	s.onClose(s.signaling.Close)
 	return nil
+}
+
+// orNone is a limit whose zero would mean a default: 0 is meant as it is.
+func orNone(n int) int {
+	if n == 0 {
+		return -1
+	}
+	return n
 }
 
 func (s *Server) wireAPI(registry *api.Registry) error {

@@ -8,7 +8,7 @@ import "time"
 type Limits struct {
 	Videos        int // cameras at once in a meeting; default 25 (16 by the 2020 guide)
 	VideoReceives int // videos that one client may receive; default 27: 25 cameras and both shares
-	ContentShares int // content shares at once in a meeting; default 2
+	ContentShares int // content shares at once in a meeting; default 2, negative: none
 	Data          DataLimits
 	// ResumeGrace is how long a client whose socket was lost stays in the
 	// roster, so that it may resume; default 12 s.

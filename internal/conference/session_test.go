@@ -2,6 +2,7 @@ package conference
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -69,6 +70,16 @@ func TestContent_OutlivesResume(t *testing.T) {
 		s.settle()
 		b.tells("roster 5+a#content 3left", "index n=2 full=false [a#content=3/3]")
 		share.tells("end 0 1000")
+	})
+}
+
+// A server may forbid content shares.
+func TestContent_None(t *testing.T) {
+	play(t, "OK", Limits{ContentShares: -1}, []string{"a"}, func(t *testing.T, s *stage) {
+		s.enter("a", 1)
+		if _, err := s.tryJoin("a#content", 2); !errors.Is(err, ErrContentCapacity) {
+			t.Errorf("joined: %v", err)
+		}
 	})
 }
 
