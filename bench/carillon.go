@@ -13,7 +13,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -187,6 +186,3 @@ func (s *server) join(ctx context.Context, m meeting) (*phone, error) {
 	}
 	return dialPhone(ctx, s.media, m, token)
 }
-
-// warnings are the lines that the server logged.
-func (s *server) warnings() int { return strings.Count(s.output(), "\n") }

@@ -63,7 +63,7 @@ func (c *child) await(limit time.Duration, ok func() bool) error {
 	for !ok() {
 		select {
 		case <-c.done:
-			return fmt.Errorf("%s ended: %v\n%s", c.name, c.err, c.output())
+			return fmt.Errorf("%s ended: %w\n%s", c.name, c.err, c.output())
 		case <-time.After(time.Millisecond):
 		}
 		if time.Now().After(deadline) {
