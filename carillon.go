@@ -141,6 +141,9 @@ func (s *Server) openMedia() error {
 	if errors.Is(err, rtc.ErrWildcard) {
 		err = fmt.Errorf("%w; if clients reach it by another one, as with containers, name that by --public-address", err)
 	}
+	if errors.Is(err, rtc.ErrAdvertised) {
+		return fmt.Errorf("--public-address %s with --media %s: %w", s.cfg.PublicAddress, s.cfg.Media, err)
+	}
 	if err != nil {
 		return listen.Explain(err, "--media", s.cfg.Media)
 	}

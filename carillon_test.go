@@ -149,6 +149,7 @@ func TestNew_SaysWhatIsWrong(t *testing.T) {
 		"account":             {func(c *carillon.Config) { c.AccountID = "12" }, "12 digits"},
 		"half a certificate":  {func(c *carillon.Config) { c.CertFile = "x.pem" }, "--tls-key"},
 		"public address":      {func(c *carillon.Config) { c.PublicAddress = "https://x" }, "--public-address"},
+		"unknown address":     {func(c *carillon.Config) { c.PublicAddress = "no.such.host.invalid" }, "--public-address"},
 		"a file as folder":    {func(c *carillon.Config) { c.DataDir = "go.mod" }, "data folder"},
 	} {
 		t.Run(name, func(t *testing.T) {

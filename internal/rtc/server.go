@@ -27,6 +27,8 @@ var (
 	ErrClosed = errors.New("rtc: closed")
 	// ErrWildcard: Config.Address stands for all addresses of the machine.
 	ErrWildcard = errors.New("rtc: the media address is a wildcard")
+	// ErrAdvertised: a host of Config.Advertise has no address that can be used.
+	ErrAdvertised = errors.New("rtc: advertised address")
 )
 
 // Config says where a server listens and how it is reached.
@@ -179,7 +181,7 @@ func resolve(hosts []string, bound netip.AddrPort) ([]netip.AddrPort, error) {
 	for _, host := range hosts {
 		ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host) // an address stands for itself
 		if err != nil {
-			return nil, fmt.Errorf("rtc: advertised address %q: %w", host, err)
+			return nil, fmt.Errorf("%w %q: %w", ErrAdvertised, host, err)
 		}
 		for _, ip := range ips {
 			a := netip.AddrPortFrom(ip.Unmap(), bound.Port())
@@ -189,7 +191,7 @@ func resolve(hosts []string, bound netip.AddrPort) ([]netip.AddrPort, error) {
 		}
 	}
 	if len(found) == 0 {
-		return nil, fmt.Errorf("rtc: none of the advertised addresses %v is of the family of %v", hosts, bound.Addr())
+		return nil, fmt.Errorf("%w %v: none is of the family of %v", ErrAdvertised, hosts, bound.Addr())
 	}
 	return found, nil
 }
@@ -239,6 +241,7 @@ func (s *Server) shut() {
 func (s *Server) Flush() { s.out.flush() }
 
 func (s *Server) readLoop() error {
+	var pace pace
 	for {
 		n, err := s.in.read()
 		if err != nil {
@@ -248,7 +251,11 @@ func (s *Server) readLoop() error {
 			s.log.Warn("media socket", "error", err)
 			continue
 		}
-		s.batch(n, time.Now())
+		now := time.Now()
+		s.batch(n, now)
+		if wait := pace.wait(n, now); wait > 0 {
+			time.Sleep(wait)
+		}
 	}
 }
 
