@@ -7,6 +7,10 @@ import (
 	"net/netip"
 )
 
+// recvSlots is how many datagrams one read may bring: no more than one here, so
+// that waiting for more would only hold them up.
+const recvSlots = 1
+
 // inbox reads datagrams one by one where there is no recvmmsg(2).
 type inbox struct {
 	conn *net.UDPConn

@@ -241,6 +241,7 @@ func (s *Server) shut() {
 func (s *Server) Flush() { s.out.flush() }
 
 func (s *Server) readLoop() error {
+	var pace pace
 	for {
 		n, err := s.in.read()
 		if err != nil {
@@ -250,7 +251,11 @@ func (s *Server) readLoop() error {
 			s.log.Warn("media socket", "error", err)
 			continue
 		}
-		s.batch(n, time.Now())
+		now := time.Now()
+		s.batch(n, now)
+		if wait := pace.wait(n, now); wait > 0 {
+			time.Sleep(wait)
+		}
 	}
 }
 
