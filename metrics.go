@@ -90,7 +90,7 @@ func (b branch) send(suffix string, kind prometheus.ValueType, value float64) {
 	if b.label != "" {
 		labels = prometheus.Labels{b.label: b.is}
 	}
-	desc := prometheus.NewDesc(b.name+suffix, "Field of this name in the part's Stats.", nil, labels)
+	desc := prometheus.NewDesc(b.name+suffix, "Carillon: "+strings.ReplaceAll(strings.TrimPrefix(b.name, "carillon_"), "_", " "), nil, labels)
 	b.ch <- prometheus.MustNewConstMetric(desc, kind, value)
 }
 
